@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "restride/code_stream.h"
+#include "restride/error.h"
+#include "restride/export.h"
+#include "restride/image.h"
+#include "restride/params.h"
+
+namespace restride {
+
+// Encodes images into code streams. One Encoder may be used from several threads at once; keep it, as a Decoder.
+class RESTRIDE_API Encoder {
+ public:
+  static Result<Encoder> create(const CodecOptions& options = {});
+  Encoder(Encoder&&) noexcept;
+  Encoder& operator=(Encoder&&) noexcept;
+  ~Encoder();
+
+  // Encodes in[i] with `codec` ("jpeg", "jpeg2k", ... or an extension such as ".jpg") into out[i], which must have been
+  // made by CodeStream::create, and sets statuses[i]. A stream's buffer is reused; one that is too small is replaced by
+  // one of exactly the new size. A failed encode leaves the stream empty, with its capacity.
+  void encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
+              std::span<Status> statuses, const EncodeParams& params = {}, Stream stream = {});
+
+  Status encode(const Image& in, std::string_view codec, CodeStream& out, const EncodeParams& params = {},
+                Stream stream = {});
+
+  // The same into a new code stream, exactly as large as its content.
+  Result<CodeStream> encode(const Image& in, std::string_view codec, const EncodeParams& params = {},
+                            Stream stream = {});
+
+  // Writes to a file; an empty codec is taken from the extension. The file appears complete or not at all.
+  Status write(const std::string& path, const Image& in, std::string_view codec = {}, const EncodeParams& params = {},
+               Stream stream = {});
+
+  int device() const noexcept;
+
+  struct Impl;
+
+ private:
+  explicit Encoder(std::unique_ptr<Impl> impl) noexcept;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The codec's name for "jpeg", ".jpg", ".JPG", ...; empty where there is none.
+RESTRIDE_API std::string_view codec_for(std::string_view name_or_extension) noexcept;
+
+}  // namespace restride

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a codec is. CPU codecs, CUDA kernels and vendor libraries implement exactly this.
+//
+// Call order, by the engine:
+//   Format::probe(first bytes) -> Format::parse(all bytes)            once a stream
+//   FormatDecoder::plan(request) -> FormatDecoder::decode(jobs)       once a call; plan is pure
+//   FormatEncoder::plan(spec, params) -> FormatEncoder::encode(jobs)
+// Ownership: everything in a request or job belongs to the engine and outlives the call; codecs keep no pointer to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/executor.h"
+#include "image/convert/pixel_sink.h"
+#include "memory/scratch.h"
+#include "restride/error.h"
+#include "restride/image.h"
+#include "restride/params.h"
+#include "stream/byte_sink.h"
+#include "stream/stream_info.h"
+
+namespace restride {
+
+// One image to decode.
+struct DecodeRequest {
+  ByteSpan bytes;  // the whole code stream
+  const StreamInfo* stream = nullptr;
+  std::uint32_t image = 0;  // index into stream->images
+  Rect window;              // stored pixels to deliver, inside the picture as reduced by `reduce`
+  std::uint8_t reduce = 0;  // halvings of the size, at most ImageInfo::max_reduce
+  ImageSpec wanted;         // what the caller will get (window or larger): deliver this where it costs nothing
+  Limits limits;
+
+  const ImageInfo& info() const noexcept { return stream->images[image]; }
+};
+
+// What a decoder promises for a request.
+struct DecodePlan {
+  ImageSpec native;         // what it will deliver to the sink: convertible to request.wanted; size of the window
+  std::size_t scratch = 0;  // upper bound of host working memory in bytes, for limits
+  double cost = 0;          // relative time, for scheduling: about output pixels x a factor of the codec
+};
+
+struct DecodeJob {
+  DecodeRequest request;
+  DecodePlan plan;
+  PixelSink sink;
+  Status status;
+  bool wrote = false;  // set by the decoder before it delivers the first pixel
+};
+
+struct Context {
+  Executor& executor;           // for parallel work inside one image; calls may be nested
+  StatePool<Scratch>& scratch;  // leases are reset by whoever takes them
+  Stream stream;
+};
+
+class FormatDecoder {
+ public:
+  virtual ~FormatDecoder() = default;
+  // Pure and thread-safe. unsupported: the next entry for the format is asked.
+  virtual Result<DecodePlan> plan(const DecodeRequest& request) const = 0;
+  // Sets every job's status; one bad image spoils no other. Thread-safe.
+  virtual void decode(std::span<DecodeJob> jobs, Context& context) = 0;
+};
+
+// Helper for CPU decoders: one image at a time; the engine spreads images over threads.
+class ImageDecoder : public FormatDecoder {
+ public:
+  void decode(std::span<DecodeJob> jobs, Context& context) final {
+    for (DecodeJob& job : jobs) {
+      auto scratch = context.scratch.lease();
+      job.status = decode_one(job, *scratch, context);
+      scratch->reset();
+    }
+  }
+
+ protected:
+  virtual Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) = 0;
+};
+
+// What an encoder promises for an image.
+struct EncodePlan {
+  ImageSpec wanted;  // the pixels it wants to read: convertible from the input, same size
+  double cost = 0;
+};
+
+struct EncodeJob {
+  PixelSource source;
+  const EncodeParams* params = nullptr;
+  EncodePlan plan;
+  ByteSink* sink = nullptr;
+  Status status;
+};
+
+class FormatEncoder {
+ public:
+  virtual ~FormatEncoder() = default;
+  // Pure and thread-safe. Checks `params` too: invalid_argument or unsupported with the reason.
+  virtual Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const = 0;
+  virtual void encode(std::span<EncodeJob> jobs, Context& context) = 0;
+};
+
+// Helper for CPU encoders, as ImageDecoder.
+class ImageEncoder : public FormatEncoder {
+ public:
+  void encode(std::span<EncodeJob> jobs, Context& context) final {
+    for (EncodeJob& job : jobs) {
+      auto scratch = context.scratch.lease();
+      job.status = encode_one(job, *scratch, context);
+      scratch->reset();
+    }
+  }
+
+ protected:
+  virtual Status encode_one(EncodeJob& job, Scratch& scratch, Context& context) = 0;
+};
+
+// A file format: how to recognise it and read its headers.
+struct Format {
+  std::string_view name;                         // nvImageCodec's codec name: "jpeg", "jpeg2k", ...
+  std::span<const std::string_view> extensions;  // lower case, with the dot
+  bool (*probe)(ByteSpan bytes) noexcept;        // looks at the first bytes only
+  // Reads headers, no pixels; allocates no more than a small multiple of the header bytes.
+  Result<std::unique_ptr<StreamInfo>> (*parse)(ByteSpan bytes, const ParseOptions& options);
+};
+
+// One implementation of a format on one backend.
+struct CodecEntry {
+  const Format* format;
+  BackendKind backend;
+  std::string_view name;                                                        // for messages: "libjpeg-turbo"
+  std::unique_ptr<FormatDecoder> (*make_decoder)(const CodecOptions& options);  // null: cannot decode
+  std::unique_ptr<FormatEncoder> (*make_encoder)(const CodecOptions& options);  // null: cannot encode
+};
+
+// Value of "name=" in CodecOptions::options (last one wins, a "module:" prefix of `module` or none), or `fallback`.
+int option_value(std::string_view options, std::string_view module, std::string_view name, int fallback) noexcept;
+
+}  // namespace restride

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "codec/codec.h"
+#include "restride/code_stream.h"
+#include "restride/image.h"
+#include "restride/params.h"
+
+namespace restride {
+
+// Everything about one decode that follows from headers and parameters alone.
+struct DecodeGeometry {
+  ImageSpec output;  // what the caller gets: size of the region, or of the picture as displayed
+  Orientation orientation = Orientation::normal;
+  Rect region;                 // displayed rectangle asked for, may reach outside the picture
+  Rect inside;                 // its part inside the picture, relative to `region`; may be empty
+  Rect window;                 // the stored rectangle behind `inside`
+  bool out_of_bounds = false;  // some of `region` lies outside
+};
+
+// invalid_argument where parameters contradict each other, limit_exceeded where the picture is larger than allowed.
+Result<DecodeGeometry> plan_output(const ImageInfo& info, const Region* region, const DecodeParams& params);
+
+}  // namespace restride

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The codec table: a format is one folder and its lines here. Order matters within a format: the first entry whose
+// plan() accepts a request gets it.
+#include "formats/table.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/error_util.h"
+#include "formats/bmp/bmp.h"
+#include "formats/jpeg/jpeg.h"
+#include "formats/jpeg2000/jpeg2000.h"
+#include "formats/png/png.h"
+#include "formats/pnm/pnm.h"
+#include "formats/tiff/tiff.h"
+#include "formats/webp/webp.h"
+
+namespace restride {
+namespace {
+
+constexpr CodecEntry kCodecs[] = {
+    {&jpeg::kFormat, BackendKind::cpu_only, "libjpeg-turbo", jpeg::make_decoder, jpeg::make_encoder},
+    {&jpeg2000::kFormat, BackendKind::cpu_only, "openjpeg", jpeg2000::make_decoder, jpeg2000::make_encoder},
+    {&tiff::kFormat, BackendKind::cpu_only, "tiff", tiff::make_decoder, tiff::make_encoder},
+    {&png::kFormat, BackendKind::cpu_only, "png", png::make_decoder, png::make_encoder},
+    {&webp::kFormat, BackendKind::cpu_only, "libwebp", webp::make_decoder, webp::make_encoder},
+    {&bmp::kFormat, BackendKind::cpu_only, "bmp", bmp::make_decoder, bmp::make_encoder},
+    {&pnm::kFormat, BackendKind::cpu_only, "pnm", pnm::make_decoder, pnm::make_encoder},
+};
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+}  // namespace
+
+std::span<const CodecEntry> codecs() noexcept { return kCodecs; }
+
+const Format* find_format(std::string_view name) noexcept {
+  for (const CodecEntry& entry : kCodecs) {
+    if (equal_ignoring_case(name, entry.format->name)) return entry.format;
+    for (std::string_view extension : entry.format->extensions)
+      if (equal_ignoring_case(name, extension)) return entry.format;
+  }
+  return nullptr;
+}
+
+std::string_view format_name(const Format& format) noexcept { return format.name; }
+
+Result<std::unique_ptr<StreamInfo>> parse_stream(ByteSpan bytes, const ParseOptions& options) {
+  if (bytes.empty()) return fail(Errc::truncated, "the code stream is empty");
+  const Format* tried = nullptr;
+  for (const CodecEntry& entry : kCodecs) {
+    if (entry.format == tried) continue;
+    tried = entry.format;
+    if (!entry.format->probe(bytes)) continue;
+    auto info = entry.format->parse(bytes, options);
+    if (info) (*info)->format = entry.format;
+    return info;
+  }
+  return fail_at(Errc::unsupported, 0,
+                 "unknown format: the first bytes match none of jpeg, jpeg2k, tiff, png, webp, bmp, pnm");
+}
+
+}  // namespace restride
