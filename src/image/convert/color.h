@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "base/host_device.h"
+
 namespace restride::color {
 
 // Int must hold 2^(p + 17): std::int32_t up to 12 bits, std::int64_t beyond.
@@ -12,36 +14,36 @@ template <class Int>
 struct Bt601 {
   static constexpr int kShift = 16;
   static constexpr Int kHalf = Int{1} << (kShift - 1);
-  static constexpr Int fixed(double x) noexcept { return static_cast<Int>(x * 65536 + 0.5); }
+  RESTRIDE_HD static constexpr Int fixed(double x) noexcept { return static_cast<Int>(x * 65536 + 0.5); }
 
   Int max;     // 2^p - 1
   Int center;  // 2^(p-1)
 
-  constexpr Int clamp(Int v) const noexcept { return v < 0 ? 0 : v > max ? max : v; }
+  RESTRIDE_HD constexpr Int clamp(Int v) const noexcept { return v < 0 ? 0 : v > max ? max : v; }
 
-  constexpr Int luma(Int r, Int g, Int b) const noexcept {
+  RESTRIDE_HD constexpr Int luma(Int r, Int g, Int b) const noexcept {
     return (fixed(0.29900) * r + fixed(0.58700) * g + fixed(0.11400) * b + kHalf) >> kShift;
   }
-  constexpr Int cb(Int r, Int g, Int b) const noexcept {
+  RESTRIDE_HD constexpr Int cb(Int r, Int g, Int b) const noexcept {
     return (-fixed(0.16874) * r - fixed(0.33126) * g + fixed(0.50000) * b + (center << kShift) + kHalf - 1) >> kShift;
   }
-  constexpr Int cr(Int r, Int g, Int b) const noexcept {
+  RESTRIDE_HD constexpr Int cr(Int r, Int g, Int b) const noexcept {
     return (fixed(0.50000) * r - fixed(0.41869) * g - fixed(0.08131) * b + (center << kShift) + kHalf - 1) >> kShift;
   }
-  constexpr Int red(Int y, Int cr) const noexcept {
+  RESTRIDE_HD constexpr Int red(Int y, Int cr) const noexcept {
     return clamp(y + ((fixed(1.40200) * (cr - center) + kHalf) >> kShift));
   }
-  constexpr Int green(Int y, Int cb, Int cr) const noexcept {
+  RESTRIDE_HD constexpr Int green(Int y, Int cb, Int cr) const noexcept {
     return clamp(y + ((-fixed(0.34414) * (cb - center) + kHalf - fixed(0.71414) * (cr - center)) >> kShift));
   }
-  constexpr Int blue(Int y, Int cb) const noexcept {
+  RESTRIDE_HD constexpr Int blue(Int y, Int cb) const noexcept {
     return clamp(y + ((fixed(1.77200) * (cb - center) + kHalf) >> kShift));
   }
 };
 
 // a * b / max, rounded: one ink of an inverted CMYK sample seen through black.
 template <class Int>
-constexpr Int scaled_product(Int a, Int b, Int max) noexcept {
+RESTRIDE_HD constexpr Int scaled_product(Int a, Int b, Int max) noexcept {
   return (a * b + max / 2) / max;
 }
 

@@ -39,6 +39,13 @@ void convert_pixels(const ImageSpec& from, std::span<const PlaneView> planes, st
 // The same from a view.
 void convert_pixels(const ImageView& from, const ImageView& to, Orientation orientation = Orientation::normal) noexcept;
 
+namespace conversion {
+struct Conversion;
+}
+// The same conversion resolved, for a GPU kernel to run (image/convert/converter.h).
+conversion::Conversion plan_conversion(const ImageSpec& from, const ImageView& to, std::int64_t width,
+                                       std::int64_t height, Orientation orientation) noexcept;
+
 // Sets every pixel of `to` to `samples` (one a channel, clamped to the type; channels beyond their number: the last).
 void fill_pixels(const ImageView& to, std::span<const double> samples) noexcept;
 

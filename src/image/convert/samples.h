@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/host_device.h"
 #include "restride/types.h"
 
 namespace restride::samples {
 
 // IEEE 754 binary16 to binary32; exact.
-inline float half_to_float(std::uint16_t half) noexcept {
+RESTRIDE_HD inline float half_to_float(std::uint16_t half) noexcept {
   const std::uint32_t sign = std::uint32_t{half & 0x8000U} << 16;
   const std::uint32_t exponent = (half >> 10) & 31U, mantissa = half & 1023U;
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | mantissa << 13);
@@ -25,7 +26,7 @@ inline float half_to_float(std::uint16_t half) noexcept {
 }
 
 // binary32 to binary16, round to nearest even.
-inline std::uint16_t float_to_half(float value) noexcept {
+RESTRIDE_HD inline std::uint16_t float_to_half(float value) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
   const std::uint32_t magnitude = bits & 0x7fffffffU;
@@ -41,7 +42,7 @@ inline std::uint16_t float_to_half(float value) noexcept {
 }
 
 template <class T>
-inline T load_one(const std::byte* from) noexcept {
+RESTRIDE_HD inline T load_one(const std::byte* from) noexcept {
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;
@@ -49,16 +50,16 @@ inline T load_one(const std::byte* from) noexcept {
 
 // n samples of type T, `stride` bytes apart, plus `offset` (2^(p-1) for signed types), clamped to [0, max].
 template <class T>
-inline void load_run(const std::byte* from, std::ptrdiff_t stride, int n, std::int64_t offset, std::int64_t max,
-                     std::uint32_t* to) noexcept {
+RESTRIDE_HD inline void load_run(const std::byte* from, std::ptrdiff_t stride, int n, std::int64_t offset,
+                                 std::int64_t max, std::uint32_t* to) noexcept {
   for (int i = 0; i < n; ++i) {
     const std::int64_t value = static_cast<std::int64_t>(load_one<T>(from + i * stride)) + offset;
     to[i] = static_cast<std::uint32_t>(value < 0 ? 0 : value > max ? max : value);
   }
 }
 
-inline void load_integers(SampleType type, const std::byte* from, std::ptrdiff_t stride, int n, unsigned bits,
-                          std::uint32_t* to) noexcept {
+RESTRIDE_HD inline void load_integers(SampleType type, const std::byte* from, std::ptrdiff_t stride, int n,
+                                      unsigned bits, std::uint32_t* to) noexcept {
   const std::int64_t max = (std::int64_t{1} << bits) - 1;
   const std::int64_t middle = std::int64_t{1} << (bits - 1);
   switch (type) {
@@ -83,7 +84,7 @@ inline void load_integers(SampleType type, const std::byte* from, std::ptrdiff_t
   }
 }
 
-inline double load_double(SampleType type, const std::byte* from) noexcept {
+RESTRIDE_HD inline double load_double(SampleType type, const std::byte* from) noexcept {
   switch (type) {
     case SampleType::u8:
       return load_one<std::uint8_t>(from);
@@ -108,14 +109,14 @@ inline double load_double(SampleType type, const std::byte* from) noexcept {
 }
 
 template <class T, class V>
-inline void store_one(std::byte* to, V value) noexcept {
+RESTRIDE_HD inline void store_one(std::byte* to, V value) noexcept {
   const T sample = static_cast<T>(value);
   std::memcpy(to, &sample, sizeof sample);
 }
 
 // Unsigned samples of `bits` bits to a type; signed types are moved down by 2^(bits-1).
-inline void store_integers(SampleType type, const std::uint32_t* from, int n, unsigned bits, std::byte* to,
-                           std::ptrdiff_t stride) noexcept {
+RESTRIDE_HD inline void store_integers(SampleType type, const std::uint32_t* from, int n, unsigned bits, std::byte* to,
+                                       std::ptrdiff_t stride) noexcept {
   const std::int64_t middle = std::int64_t{1} << (bits - 1);
   const auto run = [&]<class T>(T, std::int64_t offset) {
     for (int i = 0; i < n; ++i) store_one<T>(to + i * stride, static_cast<std::int64_t>(from[i]) - offset);
@@ -140,7 +141,7 @@ inline void store_integers(SampleType type, const std::uint32_t* from, int n, un
 }
 
 // A double to any type: floats as they are, integers rounded and clamped.
-inline void store_double(SampleType type, double value, std::byte* to) noexcept {
+RESTRIDE_HD inline void store_double(SampleType type, double value, std::byte* to) noexcept {
   const auto integer = [&]<class T>(T, double low, double high) {
     const double v = !(value > low) ? low : value > high ? high : value;  // NaN becomes `low`
     store_one<T>(to, std::llround(v));
