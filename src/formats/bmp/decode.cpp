@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/error_util.h"
+#include "formats/bmp/bmp.h"
+#include "formats/bmp/headers.h"
+
+namespace restride::bmp {
+namespace {
+
+bool is_rle(const Headers& h) noexcept { return h.compression == Compression::rle4 || h.compression == Compression::rle8; }
+
+const Headers& headers_of(const DecodeRequest& request) noexcept {
+  return static_cast<const Headers&>(*request.stream->detail);
+}
+
+// Index of pixel x in a row of 1, 2, 4 or 8 bits a pixel, most significant bits first.
+unsigned index_at(const std::byte* row, std::int64_t x, unsigned bits) noexcept {
+  const std::int64_t bit = x * bits;
+  const unsigned shift = 8 - bits - static_cast<unsigned>(bit & 7);
+  return (static_cast<unsigned>(row[bit >> 3]) >> shift) & ((1U << bits) - 1);
+}
+
+void put_color(const std::array<std::uint8_t, 3>& color, std::byte* to) noexcept {
+  to[0] = std::byte{color[0]};
+  to[1] = std::byte{color[1]};
+  to[2] = std::byte{color[2]};
+}
+
+// Pixels [x, x + n) of a stored row as RGB or RGBA.
+void expand_row(const Headers& h, const std::byte* row, std::int64_t x, std::int64_t n, std::byte* to) noexcept {
+  if (h.bits <= 8) {
+    for (std::int64_t i = 0; i < n; ++i) put_color(h.palette[index_at(row, x + i, h.bits)], to + 3 * i);
+    return;
+  }
+  const std::int64_t channels = h.has_alpha ? 4 : 3;
+  if (h.bits == 24 || (h.plain_bytes && !h.has_alpha)) {
+    const std::int64_t step = h.bits / 8;
+    const std::byte* from = row + x * step;
+    for (std::int64_t i = 0; i < n; ++i) {
+      to[3 * i] = from[step * i + 2];
+      to[3 * i + 1] = from[step * i + 1];
+      to[3 * i + 2] = from[step * i];
+    }
+    return;
+  }
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::uint32_t pixel = h.bits == 16 ? load<std::uint16_t>(row + 2 * (x + i), std::endian::little)
+                                             : load<std::uint32_t>(row + 4 * (x + i), std::endian::little);
+    for (std::int64_t c = 0; c < channels; ++c) to[channels * i + c] = std::byte{h.fields[static_cast<std::size_t>(c)].scaled(pixel)};
+  }
+}
+
+// Unpacks RLE4 and RLE8 into indices, bottom row first, until row `last` (counted from the bottom) is complete. Pixels that
+// deltas and early ends of lines leave out stay 0. Each code moves on in the input, so that time is bounded by it.
+Status unpack_rle(const Headers& h, ByteSpan data, std::uint64_t base, std::int64_t width, std::int64_t last, std::uint8_t* indices) {
+  ByteReader reader(data);
+  const bool four = h.compression == Compression::rle4;
+  std::int64_t x = 0, y = 0;
+  const auto put = [&](unsigned index) {
+    if (x < width) indices[y * width + x] = static_cast<std::uint8_t>(index);
+    ++x;
+  };
+  while (y <= last) {
+    const unsigned count = reader.u8(), value = reader.u8();
+    if (reader.overran()) return fail_at(Errc::truncated, base + data.size(), "RLE data ends in row %lld from the bottom", static_cast<long long>(y));
+    if (count) {
+      for (unsigned i = 0; i < count; ++i) put(four ? (i & 1 ? value & 15 : value >> 4) : value);
+      continue;
+    }
+    switch (value) {
+      case 0:  // end of line
+        x = 0;
+        ++y;
+        break;
+      case 1: return {};  // end of the picture
+      case 2: {           // delta
+        x += reader.u8();
+        y += reader.u8();
+        break;
+      }
+      default: {
+        const std::size_t bytes = four ? (value + 1) / 2 : value;
+        const ByteSpan literal = reader.take(bytes);
+        if (reader.overran()) return fail_at(Errc::truncated, base + data.size(), "RLE data ends inside a literal run");
+        for (unsigned i = 0; i < value; ++i) {
+          const unsigned byte = u8_at(literal, four ? i / 2 : i);
+          put(four ? (i & 1 ? byte & 15 : byte >> 4) : byte);
+        }
+        if (bytes & 1) reader.skip(1);
+      }
+    }
+  }
+  return {};
+}
+
+class Decoder final : public ImageDecoder {
+ public:
+  Result<DecodePlan> plan(const DecodeRequest& request) const override {
+    const Headers& h = headers_of(request);
+    const ImageSpec& stored = request.info().spec;
+    DecodePlan plan;
+    plan.native = stored;
+    plan.native.width = static_cast<std::uint32_t>(request.window.width);
+    plan.native.height = static_cast<std::uint32_t>(request.window.height);
+    plan.native.format = h.has_alpha ? SampleFormat::i_rgba : SampleFormat::i_rgb;
+    if (h.bits == 24 && interleaved(request.wanted.format) == SampleFormat::i_bgr) plan.native.format = SampleFormat::i_bgr;
+    plan.scratch = std::size_t{stored.width} * 4;
+    if (is_rle(h)) plan.scratch += static_cast<std::size_t>(saturating_mul(stored.width, stored.height));
+    plan.cost = static_cast<double>(request.window.width) * static_cast<double>(request.window.height) * 0.1;
+    return plan;
+  }
+
+ protected:
+  Status decode_one(DecodeJob& job, Scratch& scratch, Context&) override {
+    const Headers& h = headers_of(job.request);
+    const ImageSpec& stored = job.request.info().spec;
+    const Rect& window = job.request.window;
+    ByteSpan data = job.request.bytes;
+    if (h.pixels_offset > data.size()) return fail_at(Errc::truncated, data.size(), "the file ends before its pixels");
+    data = data.subspan(h.pixels_offset);
+
+    const std::byte* rows = data.data();
+    std::uint64_t row_bytes = h.row_bytes;
+    // Stored rows count from the bottom unless top_down.
+    const auto stored_row = [&](std::int64_t y) { return h.top_down ? y : stored.height - 1 - y; };
+    if (is_rle(h)) {
+      const std::uint64_t pixels = saturating_mul(stored.width, stored.height);
+      const auto indices = scratch.take<std::uint8_t>(pixels);
+      if (!indices.data()) return fail(Errc::out_of_memory, "no memory for %llu indices", static_cast<unsigned long long>(pixels));
+      std::fill(indices.begin(), indices.end(), std::uint8_t{0});
+      RESTRIDE_TRY(unpack_rle(h, data, h.pixels_offset, stored.width, stored_row(window.y), indices.data()));
+      rows = reinterpret_cast<const std::byte*>(indices.data());
+      row_bytes = stored.width;
+    } else {
+      const std::int64_t lowest = std::max(stored_row(window.y), stored_row(window.bottom() - 1));
+      // The last row's padding may be missing.
+      const std::uint64_t need = static_cast<std::uint64_t>(lowest) * row_bytes + ceil_div<std::uint64_t>(static_cast<std::uint64_t>(window.right()) * h.bits, 8);
+      if (need > data.size())
+        return fail_at(Errc::truncated, job.request.bytes.size(), "the pixels need %llu bytes, the file has %zu", static_cast<unsigned long long>(need), data.size());
+    }
+    const bool as_stored = job.plan.native.format == SampleFormat::i_bgr;
+    const std::size_t line = job.plan.native.row_bytes();
+    const auto space = scratch.take<std::byte>(line);
+    if (!space.data()) return fail(Errc::out_of_memory, "no memory for a row");
+    job.wrote = true;
+    for (std::int64_t y = 0; y < window.height; ++y) {
+      const std::byte* row = rows + static_cast<std::uint64_t>(stored_row(window.y + y)) * row_bytes;
+      const Rect where{0, y, window.width, 1};
+      if (as_stored) {
+        job.sink.put_interleaved(where, row + window.x * 3, static_cast<std::ptrdiff_t>(row_bytes));
+        continue;
+      }
+      std::byte* to = job.sink.direct() ? job.sink.direct_view().at(0, y) : space.data();
+      if (is_rle(h)) {
+        for (std::int64_t i = 0; i < window.width; ++i) put_color(h.palette[static_cast<std::uint8_t>(row[window.x + i])], to + 3 * i);
+      } else {
+        expand_row(h, row, window.x, window.width, to);
+      }
+      if (!job.sink.direct()) job.sink.put_interleaved(where, space.data(), static_cast<std::ptrdiff_t>(line));
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions&) { return std::make_unique<Decoder>(); }
+
+}  // namespace restride::bmp

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// JPEG decoding through libjpeg-turbo: accurate integer DCT, straight into the caller's rows where the layout allows.
+#include <algorithm>
+#include <array>
+
+#include "formats/jpeg/headers.h"
+#include "formats/jpeg/jpeg.h"
+#include "formats/jpeg/libjpeg.h"
+
+namespace restride::jpeg {
+namespace {
+
+constexpr int kMaxScans = 500;      // far above what encoders write; each scan may cost a pass over the picture
+constexpr int kRowsACall = 16;
+
+struct Layout {
+  J_COLOR_SPACE space;
+  SampleFormat format;
+  ColorSpec color;
+  unsigned channels;
+};
+
+// What libjpeg makes of the stored colours without a detour, nearest to what the caller wants.
+Layout layout_for(const ImageSpec& stored, const ImageSpec& wanted) noexcept {
+  const SampleFormat want = interleaved(wanted.format);
+  const bool gray = want == SampleFormat::i_y;
+  const Layout kGray{JCS_GRAYSCALE, SampleFormat::i_y, ColorSpec::gray, 1};
+  const Layout kRgb{JCS_EXT_RGB, SampleFormat::i_rgb, ColorSpec::srgb, 3};
+  switch (stored.color) {
+    case ColorSpec::gray:
+    case ColorSpec::sycc:
+    case ColorSpec::srgb:
+      if (stored.color == ColorSpec::gray && want != SampleFormat::i_rgb && want != SampleFormat::i_bgr && want != SampleFormat::i_rgba)
+        return kGray;
+      if (gray) return kGray;
+      if (want == SampleFormat::i_bgr) return {JCS_EXT_BGR, want, ColorSpec::srgb, 3};
+      if (want == SampleFormat::i_rgba) return {JCS_EXT_RGBA, want, ColorSpec::srgb, 4};
+      if (want == SampleFormat::i_ycc && stored.color == ColorSpec::sycc) return {JCS_YCbCr, want, ColorSpec::sycc, 3};
+      return kRgb;
+    case ColorSpec::cmyk:
+    case ColorSpec::ycck: return {JCS_CMYK, SampleFormat::i_cmyk, ColorSpec::cmyk, 4};
+    default: return {JCS_UNKNOWN, SampleFormat::i_unchanged, ColorSpec::unchanged, stored.channels};
+  }
+}
+
+void check_scan_number(j_common_ptr cinfo) {
+  const auto* decompress = reinterpret_cast<j_decompress_ptr>(cinfo);
+  if (decompress->input_scan_number <= kMaxScans) return;
+  auto& errors = *reinterpret_cast<ErrorManager*>(cinfo->err);
+  errors.code = Errc::limit_exceeded;
+  errors.offset = reinterpret_cast<SourceManager*>(decompress->src)->position();
+  std::snprintf(errors.message, sizeof errors.message, "more than %d scans", kMaxScans);
+  std::longjmp(errors.jump, 1);
+}
+
+class Decoder final : public ImageDecoder {
+ public:
+  explicit Decoder(bool fancy_upsampling) : fancy_(fancy_upsampling) {}
+
+  Result<DecodePlan> plan(const DecodeRequest& request) const override;
+
+ protected:
+  Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) override;
+
+ private:
+  void start(Decompressor& handle, const DecodeJob& job, Rect& columns) const;
+  static void skip_to(Decompressor& handle, std::int64_t row, JSAMPARRAY spare);
+  static Status read_window(Decompressor& handle, DecodeJob& job, const Rect& columns, Scratch& scratch);
+
+  bool fancy_;
+  StatePool<Decompressor> handles_;
+};
+
+Result<DecodePlan> Decoder::plan(const DecodeRequest& request) const {
+  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
+  if (!headers.dct())
+    return fail_at(Errc::unsupported, headers.frame_offset, headers.sof == 0xc3 ? "lossless JPEG (SOF3) needs libjpeg-turbo 3"
+                                                                                : "JPEG process SOF%d is not supported", headers.sof - 0xc0);
+  if (headers.precision != 8)
+    return fail_at(Errc::unsupported, headers.frame_offset, "JPEG with %u bits a sample needs libjpeg-turbo 3", headers.precision);
+  const Layout layout = layout_for(request.info().spec, request.wanted);
+  DecodePlan plan;
+  plan.native = {static_cast<std::uint32_t>(request.window.width), static_cast<std::uint32_t>(request.window.height), layout.channels,
+                 SampleType::u8, layout.format, layout.color, 8};
+  const ImageSpec& stored = request.info().spec;
+  const std::size_t row = std::size_t{stored.width} * 4 + 256;
+  plan.scratch = row * 64;  // working rows of upsampling and of the band
+  // Several scans: all coefficients are kept, two bytes each.
+  if (headers.progressive()) plan.scratch += (std::size_t{stored.width} + 32) * (std::size_t{stored.height} + 32) * headers.components * 2;
+  plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3.0 : 1.0);
+  return plan;
+}
+
+// Reads the header and sets everything up to the first row. Runs guarded.
+void Decoder::start(Decompressor& handle, const DecodeJob& job, Rect& columns) const {
+  jpeg_decompress_struct& cinfo = handle.cinfo;
+  (void)jpeg_read_header(&cinfo, TRUE);
+  const Layout layout = layout_for(job.request.info().spec, job.request.wanted);
+  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+  if (job.request.info().spec.color == ColorSpec::ycck) cinfo.jpeg_color_space = JCS_YCCK;
+  if (headers.components == 2) cinfo.jpeg_color_space = JCS_UNKNOWN;
+  cinfo.out_color_space = layout.space;
+  cinfo.dct_method = JDCT_ISLOW;
+  cinfo.do_fancy_upsampling = fancy_ ? TRUE : FALSE;
+  cinfo.scale_num = 1;
+  cinfo.scale_denom = 1U << job.request.reduce;
+  handle.progress.progress_monitor = check_scan_number;
+  cinfo.progress = &handle.progress;
+  (void)jpeg_start_decompress(&cinfo);
+
+  columns = {0, 0, cinfo.output_width, cinfo.output_height};
+}
+
+// Advances to output row `row`.
+void Decoder::skip_to(Decompressor& handle, std::int64_t row, JSAMPARRAY spare) {
+  jpeg_decompress_struct& cinfo = handle.cinfo;
+  // Rows just above the window are decoded for real: upsampling looks at its neighbours, and the library's shortcut is
+  // exact only away from where it stops.
+  const std::int64_t margin = 4LL * cinfo.max_v_samp_factor * DCTSIZE;
+  if (row > 2 * margin && cinfo.scale_denom == 1) (void)jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(row - margin));
+  while (cinfo.output_scanline < row) (void)jpeg_read_scanlines(&cinfo, spare, 1);
+}
+
+Status Decoder::read_window(Decompressor& handle, DecodeJob& job, const Rect& columns, Scratch& scratch) {
+  jpeg_decompress_struct& cinfo = handle.cinfo;
+  const Rect& window = job.request.window;
+  const ImageSpec& native = job.plan.native;
+  const std::size_t pixel = native.channels;
+  const std::size_t row_bytes = static_cast<std::size_t>(columns.width) * pixel;
+  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+  const bool invert = native.format == SampleFormat::i_cmyk && !headers.has_adobe;
+  const bool straight = job.sink.direct() && !invert && window.x == 0 && window.width == columns.width;
+  const bool planar_one = native.channels == 1 || !job.sink.direct() || !job.sink.direct_view().spec.planar();
+  const std::span<JSAMPLE> band = straight && planar_one && window.y == 0 ? std::span<JSAMPLE>() : scratch.take<JSAMPLE>(row_bytes * kRowsACall);
+  if (band.data() == nullptr && !(straight && window.y == 0)) return fail(Errc::out_of_memory, "no memory for a band of rows");
+
+  std::array<JSAMPROW, kRowsACall> rows{};
+  for (int i = 0; i < kRowsACall; ++i) rows[static_cast<std::size_t>(i)] = band.data() + static_cast<std::size_t>(i) * row_bytes;
+  return guarded(handle.errors, [&] {
+    skip_to(handle, window.y, rows.data());
+    job.wrote = true;
+    for (std::int64_t y = 0; y < window.height;) {
+      const auto count = static_cast<JDIMENSION>(std::min<std::int64_t>(kRowsACall, window.height - y));
+      if (straight)
+        for (JDIMENSION i = 0; i < count; ++i)
+          rows[i] = reinterpret_cast<JSAMPROW>(job.sink.direct_view().at(0, y + i));
+      JDIMENSION got = 0;
+      while (got < count) got += jpeg_read_scanlines(&cinfo, rows.data() + got, count - got);
+      if (!straight) {
+        if (invert)
+          for (JSAMPLE& sample : band.first(row_bytes * count)) sample = static_cast<JSAMPLE>(255 - sample);
+        const auto* first = reinterpret_cast<const std::byte*>(band.data()) + static_cast<std::size_t>(window.x - columns.x) * pixel;
+        job.sink.put_interleaved({0, y, window.width, count}, first, static_cast<std::ptrdiff_t>(row_bytes));
+      }
+      y += count;
+    }
+  });
+}
+
+Status Decoder::decode_one(DecodeJob& job, Scratch& scratch, Context&) {
+  auto handle = handles_.lease();
+  handle->source.install(&handle->cinfo, job.request.bytes);
+  Rect columns;
+  Status status = guarded(handle->errors, [&] { start(*handle, job, columns); });
+  if (status) status = read_window(*handle, job, columns, scratch);
+  // With several scans the coefficients of a missing one are silently zero: an end without EOI is no picture then.
+  const bool several = handle->cinfo.progressive_mode || handle->cinfo.input_scan_number > 1;
+  if (status && handle->source.hit_end && several)
+    status = fail_at(Errc::truncated, job.request.bytes.size(), "the file ends before its last scan");
+  jpeg_abort_decompress(&handle->cinfo);
+  return status;
+}
+
+}  // namespace
+
+std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions& options) {
+  return std::make_unique<Decoder>(option_value(options.options, "libjpeg_turbo_decoder", "fancy_upsampling", 1) != 0);
+}
+
+}  // namespace restride::jpeg
