@@ -33,7 +33,7 @@ class RESTRIDE_API MemoryResource {
 RESTRIDE_API MemoryResource* default_resource(Memory kind) noexcept;
 
 // Replaces the resource behind default_resource(kind) (nullptr: the built-in one again) and returns the one before.
-// Buffers keep the resource they were allocated from. Meant for start-up and for tests.
+// Buffers and images keep the resource that was the default when they were made. Meant for start-up and for tests.
 RESTRIDE_API MemoryResource* set_default_resource(Memory kind, MemoryResource* resource) noexcept;
 
 struct MemoryCount {

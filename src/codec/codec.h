@@ -74,7 +74,8 @@ class ImageDecoder : public FormatDecoder {
   void decode(std::span<DecodeJob> jobs, Context& context) final {
     for (DecodeJob& job : jobs) {
       auto scratch = context.scratch.lease();
-      job.status = decode_one(job, *scratch, context);
+      Status status = decode_one(job, *scratch, context);
+      job.status = std::move(status);
       scratch->reset();
     }
   }
@@ -111,7 +112,8 @@ class ImageEncoder : public FormatEncoder {
   void encode(std::span<EncodeJob> jobs, Context& context) final {
     for (EncodeJob& job : jobs) {
       auto scratch = context.scratch.lease();
-      job.status = encode_one(job, *scratch, context);
+      Status status = encode_one(job, *scratch, context);
+      job.status = std::move(status);
       scratch->reset();
     }
   }

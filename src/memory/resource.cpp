@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process-wide resources and their counters. This file is the only place that asks the system for memory.
-#include <array>
 #include <atomic>
-#include <cstdlib>
+#include <memory>
+#include <mutex>
 #include <new>
+#include <vector>
 
 #include "restride/memory.h"
 
 namespace restride {
 namespace {
-
-constexpr std::size_t kKinds = 3;
 
 struct Counter {
   std::atomic<std::uint64_t> allocations{0}, deallocations{0}, bytes{0}, peak{0};
@@ -48,57 +47,74 @@ class HostResource final : public MemoryResource {
   Memory kind_;
 };
 
-// Counts what goes through to the resource behind. A block remembers nothing about which resource made it, so replacing
-// one while its blocks live is up to whoever replaces it (as the header says: start-up and tests).
+// Counts what goes through to the resource behind it, for good: whoever holds a CountedResource gives a block back to
+// the resource that made it, also when another one has become the default since.
 class CountedResource final : public MemoryResource {
  public:
-  explicit CountedResource(Memory kind) noexcept
-      : built_in_(kind), behind_(kind == Memory::device ? nullptr : &built_in_) {}
+  CountedResource(MemoryResource* behind, Memory kind, Counter& counter) noexcept
+      : behind_(behind), kind_(kind), counter_(counter) {}
 
   void* allocate(std::size_t bytes, std::size_t alignment, Stream stream) noexcept override {
-    MemoryResource* resource = behind_.load(std::memory_order_acquire);
-    void* data = resource ? resource->allocate(bytes, alignment, stream) : nullptr;
+    void* data = behind_ ? behind_->allocate(bytes, alignment, stream) : nullptr;
     if (data) counter_.add(bytes);
     return data;
   }
   void deallocate(void* data, std::size_t bytes, std::size_t alignment, Stream stream) noexcept override {
     if (!data) return;
-    behind_.load(std::memory_order_acquire)->deallocate(data, bytes, alignment, stream);
+    behind_->deallocate(data, bytes, alignment, stream);
     counter_.remove(bytes);
   }
-  Memory kind() const noexcept override { return built_in_.kind(); }
-
-  MemoryResource* exchange(MemoryResource* resource) noexcept {
-    if (!resource && kind() != Memory::device) resource = &built_in_;
-    return behind_.exchange(resource, std::memory_order_acq_rel);
-  }
-  MemoryCount snapshot() const noexcept { return counter_.snapshot(); }
+  Memory kind() const noexcept override { return kind_; }
+  MemoryResource* behind() const noexcept { return behind_; }
 
  private:
-  HostResource built_in_;
-  std::atomic<MemoryResource*> behind_;
-  Counter counter_;
+  MemoryResource* behind_;
+  Memory kind_;
+  Counter& counter_;
+};
+
+// One kind of memory: its counter, and a wrapper for each resource that ever was its default.
+struct Kind {
+  explicit Kind(Memory kind) : memory(kind), built_in(kind) {
+    current = wrapper(kind == Memory::device ? nullptr : &built_in);
+  }
+
+  CountedResource* wrapper(MemoryResource* behind) {
+    for (const auto& known : wrappers)
+      if (known->behind() == behind) return known.get();
+    return wrappers.emplace_back(std::make_unique<CountedResource>(behind, memory, counter)).get();
+  }
+
+  Memory memory;
+  HostResource built_in;
+  Counter counter;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<CountedResource>> wrappers;  // never shrinks: buffers point to them
+  std::atomic<CountedResource*> current{nullptr};
 };
 
 // Never destroyed: objects with static lifetime may free memory after this would have gone.
-CountedResource& counted(Memory kind) noexcept {
-  alignas(CountedResource) static std::array<std::byte, sizeof(CountedResource)> storage[kKinds];
-  static CountedResource* const resources[kKinds] = {new (storage[0].data()) CountedResource(Memory::host),
-                                                     new (storage[1].data()) CountedResource(Memory::pinned),
-                                                     new (storage[2].data()) CountedResource(Memory::device)};
-  return *resources[static_cast<std::size_t>(kind)];
+Kind& kind_of(Memory kind) noexcept {
+  static Kind* const kinds[] = {new Kind(Memory::host), new Kind(Memory::pinned), new Kind(Memory::device)};
+  return *kinds[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace
 
-MemoryResource* default_resource(Memory kind) noexcept { return &counted(kind); }
+MemoryResource* default_resource(Memory kind) noexcept { return kind_of(kind).current.load(std::memory_order_acquire); }
 
-MemoryResource* set_default_resource(Memory kind, MemoryResource* resource) noexcept {
-  return counted(kind).exchange(resource);
+MemoryResource* set_default_resource(Memory memory, MemoryResource* resource) noexcept {
+  Kind& kind = kind_of(memory);
+  std::lock_guard lock(kind.mutex);
+  if (!resource && memory != Memory::device) resource = &kind.built_in;
+  MemoryResource* before = kind.current.load(std::memory_order_relaxed)->behind();
+  kind.current.store(kind.wrapper(resource), std::memory_order_release);
+  return before;
 }
 
 MemoryStats memory_stats() noexcept {
-  return {counted(Memory::host).snapshot(), counted(Memory::pinned).snapshot(), counted(Memory::device).snapshot()};
+  return {kind_of(Memory::host).counter.snapshot(), kind_of(Memory::pinned).counter.snapshot(),
+          kind_of(Memory::device).counter.snapshot()};
 }
 
 }  // namespace restride

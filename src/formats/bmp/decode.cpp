@@ -9,7 +9,9 @@
 namespace restride::bmp {
 namespace {
 
-bool is_rle(const Headers& h) noexcept { return h.compression == Compression::rle4 || h.compression == Compression::rle8; }
+bool is_rle(const Headers& h) noexcept {
+  return h.compression == Compression::rle4 || h.compression == Compression::rle8;
+}
 
 const Headers& headers_of(const DecodeRequest& request) noexcept {
   return static_cast<const Headers&>(*request.stream->detail);
@@ -48,13 +50,15 @@ void expand_row(const Headers& h, const std::byte* row, std::int64_t x, std::int
   for (std::int64_t i = 0; i < n; ++i) {
     const std::uint32_t pixel = h.bits == 16 ? load<std::uint16_t>(row + 2 * (x + i), std::endian::little)
                                              : load<std::uint32_t>(row + 4 * (x + i), std::endian::little);
-    for (std::int64_t c = 0; c < channels; ++c) to[channels * i + c] = std::byte{h.fields[static_cast<std::size_t>(c)].scaled(pixel)};
+    for (std::int64_t c = 0; c < channels; ++c)
+      to[channels * i + c] = std::byte{h.fields[static_cast<std::size_t>(c)].scaled(pixel)};
   }
 }
 
-// Unpacks RLE4 and RLE8 into indices, bottom row first, until row `last` (counted from the bottom) is complete. Pixels that
-// deltas and early ends of lines leave out stay 0. Each code moves on in the input, so that time is bounded by it.
-Status unpack_rle(const Headers& h, ByteSpan data, std::uint64_t base, std::int64_t width, std::int64_t last, std::uint8_t* indices) {
+// Unpacks RLE4 and RLE8 into indices, bottom row first, until row `last` (counted from the bottom) is complete. Pixels
+// that deltas and early ends of lines leave out stay 0. Each code moves on in the input, so that time is bounded by it.
+Status unpack_rle(const Headers& h, ByteSpan data, std::uint64_t base, std::int64_t width, std::int64_t last,
+                  std::uint8_t* indices) {
   ByteReader reader(data);
   const bool four = h.compression == Compression::rle4;
   std::int64_t x = 0, y = 0;
@@ -64,7 +68,9 @@ Status unpack_rle(const Headers& h, ByteSpan data, std::uint64_t base, std::int6
   };
   while (y <= last) {
     const unsigned count = reader.u8(), value = reader.u8();
-    if (reader.overran()) return fail_at(Errc::truncated, base + data.size(), "RLE data ends in row %lld from the bottom", static_cast<long long>(y));
+    if (reader.overran())
+      return fail_at(Errc::truncated, base + data.size(), "RLE data ends in row %lld from the bottom",
+                     static_cast<long long>(y));
     if (count) {
       for (unsigned i = 0; i < count; ++i) put(four ? (i & 1 ? value & 15 : value >> 4) : value);
       continue;
@@ -74,8 +80,9 @@ Status unpack_rle(const Headers& h, ByteSpan data, std::uint64_t base, std::int6
         x = 0;
         ++y;
         break;
-      case 1: return {};  // end of the picture
-      case 2: {           // delta
+      case 1:
+        return {};  // end of the picture
+      case 2: {     // delta
         x += reader.u8();
         y += reader.u8();
         break;
@@ -105,7 +112,8 @@ class Decoder final : public ImageDecoder {
     plan.native.width = static_cast<std::uint32_t>(request.window.width);
     plan.native.height = static_cast<std::uint32_t>(request.window.height);
     plan.native.format = h.has_alpha ? SampleFormat::i_rgba : SampleFormat::i_rgb;
-    if (h.bits == 24 && interleaved(request.wanted.format) == SampleFormat::i_bgr) plan.native.format = SampleFormat::i_bgr;
+    if (h.bits == 24 && interleaved(request.wanted.format) == SampleFormat::i_bgr)
+      plan.native.format = SampleFormat::i_bgr;
     plan.scratch = std::size_t{stored.width} * 4;
     if (is_rle(h)) plan.scratch += static_cast<std::size_t>(saturating_mul(stored.width, stored.height));
     plan.cost = static_cast<double>(request.window.width) * static_cast<double>(request.window.height) * 0.1;
@@ -128,7 +136,8 @@ class Decoder final : public ImageDecoder {
     if (is_rle(h)) {
       const std::uint64_t pixels = saturating_mul(stored.width, stored.height);
       const auto indices = scratch.take<std::uint8_t>(pixels);
-      if (!indices.data()) return fail(Errc::out_of_memory, "no memory for %llu indices", static_cast<unsigned long long>(pixels));
+      if (!indices.data())
+        return fail(Errc::out_of_memory, "no memory for %llu indices", static_cast<unsigned long long>(pixels));
       std::fill(indices.begin(), indices.end(), std::uint8_t{0});
       RESTRIDE_TRY(unpack_rle(h, data, h.pixels_offset, stored.width, stored_row(window.y), indices.data()));
       rows = reinterpret_cast<const std::byte*>(indices.data());
@@ -136,9 +145,11 @@ class Decoder final : public ImageDecoder {
     } else {
       const std::int64_t lowest = std::max(stored_row(window.y), stored_row(window.bottom() - 1));
       // The last row's padding may be missing.
-      const std::uint64_t need = static_cast<std::uint64_t>(lowest) * row_bytes + ceil_div<std::uint64_t>(static_cast<std::uint64_t>(window.right()) * h.bits, 8);
+      const std::uint64_t need = static_cast<std::uint64_t>(lowest) * row_bytes +
+                                 ceil_div<std::uint64_t>(static_cast<std::uint64_t>(window.right()) * h.bits, 8);
       if (need > data.size())
-        return fail_at(Errc::truncated, job.request.bytes.size(), "the pixels need %llu bytes, the file has %zu", static_cast<unsigned long long>(need), data.size());
+        return fail_at(Errc::truncated, job.request.bytes.size(), "the pixels need %llu bytes, the file has %zu",
+                       static_cast<unsigned long long>(need), data.size());
     }
     const bool as_stored = job.plan.native.format == SampleFormat::i_bgr;
     const std::size_t line = job.plan.native.row_bytes();
@@ -154,7 +165,8 @@ class Decoder final : public ImageDecoder {
       }
       std::byte* to = job.sink.direct() ? job.sink.direct_view().at(0, y) : space.data();
       if (is_rle(h)) {
-        for (std::int64_t i = 0; i < window.width; ++i) put_color(h.palette[static_cast<std::uint8_t>(row[window.x + i])], to + 3 * i);
+        for (std::int64_t i = 0; i < window.width; ++i)
+          put_color(h.palette[static_cast<std::uint8_t>(row[window.x + i])], to + 3 * i);
       } else {
         expand_row(h, row, window.x, window.width, to);
       }

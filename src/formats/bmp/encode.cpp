@@ -60,7 +60,8 @@ class Encoder final : public ImageEncoder {
   Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const override {
     if (params.tile_width) return fail(Errc::unsupported, "BMP has no tiles");
     if (input.type != SampleType::u8) return fail(Errc::unsupported, "BMP encoding takes 8-bit unsigned samples");
-    if (input.channels > 4) return fail(Errc::unsupported, "BMP encoding takes 1 to 4 channels, not %u", input.channels);
+    if (input.channels > 4)
+      return fail(Errc::unsupported, "BMP encoding takes 1 to 4 channels, not %u", input.channels);
     EncodePlan plan;
     plan.wanted = input;
     plan.wanted.precision = 8;

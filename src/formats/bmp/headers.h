@@ -8,7 +8,15 @@
 
 namespace restride::bmp {
 
-enum class Compression : std::uint32_t { rgb = 0, rle8 = 1, rle4 = 2, bit_fields = 3, jpeg = 4, png = 5, alpha_bit_fields = 6 };
+enum class Compression : std::uint32_t {
+  rgb = 0,
+  rle8 = 1,
+  rle4 = 2,
+  bit_fields = 3,
+  jpeg = 4,
+  png = 5,
+  alpha_bit_fields = 6
+};
 
 // One channel of a bit-field pixel.
 struct Field {
@@ -32,7 +40,7 @@ struct Headers final : FormatDetail {
   bool top_down = false;
   std::array<Field, 4> fields{};  // red, green, blue, alpha; of 16 and 32 bits
   bool has_alpha = false;
-  bool plain_bytes = false;  // 32 bits whose fields are the bytes B G R (A)
+  bool plain_bytes = false;                                // 32 bits whose fields are the bytes B G R (A)
   std::array<std::array<std::uint8_t, 3>, 256> palette{};  // RGB; entries that the file lacks are black
 };
 

@@ -39,7 +39,9 @@ Status read_info_header(ByteReader& reader, Info& info, Headers& headers) {
   }
   if (info.header_size < 16 || info.header_size > 65536)
     return fail_at(Errc::unsupported, kFileHeader, "header of %u bytes is none that BMP has", info.header_size);
-  ByteReader body(reader.bytes().subspan(0, std::min<std::size_t>(reader.bytes().size(), kFileHeader + info.header_size)), std::endian::little);
+  ByteReader body(
+      reader.bytes().subspan(0, std::min<std::size_t>(reader.bytes().size(), kFileHeader + info.header_size)),
+      std::endian::little);
   body.seek(reader.position());
   info.width = static_cast<std::int32_t>(body.u32());
   info.height = static_cast<std::int32_t>(body.u32());
@@ -56,7 +58,8 @@ Status read_info_header(ByteReader& reader, Info& info, Headers& headers) {
     return fail_at(Errc::unsupported, kFileHeader, "OS/2 BMP with Huffman compression is not supported");
   if (os2 && headers.compression == Compression::jpeg)
     return fail_at(Errc::unsupported, kFileHeader, "OS/2 BMP with RLE24 compression is not supported");
-  const bool fields = headers.compression == Compression::bit_fields || headers.compression == Compression::alpha_bit_fields;
+  const bool fields =
+      headers.compression == Compression::bit_fields || headers.compression == Compression::alpha_bit_fields;
   if (info.header_size >= 52 && !os2) {
     for (int i = 0; i < 3; ++i) info.masks[static_cast<std::size_t>(i)] = body.u32();
     if (info.header_size >= 56) info.masks[3] = body.u32();
@@ -77,12 +80,15 @@ Status read_info_header(ByteReader& reader, Info& info, Headers& headers) {
 Status check(const Info& info, const Headers& headers) {
   const auto at = kFileHeader;
   if (info.width <= 0 || info.height == 0 || info.height < -0x7fffffffLL)
-    return fail_at(Errc::corrupt, at, "size %lld x %lld", static_cast<long long>(info.width), static_cast<long long>(info.height));
+    return fail_at(Errc::corrupt, at, "size %lld x %lld", static_cast<long long>(info.width),
+                   static_cast<long long>(info.height));
   constexpr std::int64_t kLargest = 1 << 30;
-  if (info.width > kLargest || std::abs(info.height) > kLargest) return fail_at(Errc::corrupt, at, "the picture's size is absurd");
+  if (info.width > kLargest || std::abs(info.height) > kLargest)
+    return fail_at(Errc::corrupt, at, "the picture's size is absurd");
   switch (headers.compression) {
     case Compression::rgb:
-      if (headers.bits != 1 && headers.bits != 2 && headers.bits != 4 && headers.bits != 8 && headers.bits != 16 && headers.bits != 24 && headers.bits != 32)
+      if (headers.bits != 1 && headers.bits != 2 && headers.bits != 4 && headers.bits != 8 && headers.bits != 16 &&
+          headers.bits != 24 && headers.bits != 32)
         return fail_at(Errc::unsupported, at, "%u bits a pixel", headers.bits);
       return {};
     case Compression::rle8:
@@ -93,17 +99,22 @@ Status check(const Info& info, const Headers& headers) {
       return {};
     case Compression::bit_fields:
     case Compression::alpha_bit_fields:
-      if (headers.bits != 16 && headers.bits != 32) return fail_at(Errc::corrupt, at, "bit fields with %u bits a pixel", headers.bits);
+      if (headers.bits != 16 && headers.bits != 32)
+        return fail_at(Errc::corrupt, at, "bit fields with %u bits a pixel", headers.bits);
       return {};
-    case Compression::jpeg: return fail_at(Errc::unsupported, at, "this BMP holds a JPEG stream: extract and decode that");
-    case Compression::png: return fail_at(Errc::unsupported, at, "this BMP holds a PNG stream: extract and decode that");
-    default: return fail_at(Errc::unsupported, at, "compression %u", static_cast<unsigned>(headers.compression));
+    case Compression::jpeg:
+      return fail_at(Errc::unsupported, at, "this BMP holds a JPEG stream: extract and decode that");
+    case Compression::png:
+      return fail_at(Errc::unsupported, at, "this BMP holds a PNG stream: extract and decode that");
+    default:
+      return fail_at(Errc::unsupported, at, "compression %u", static_cast<unsigned>(headers.compression));
   }
 }
 
 void set_fields(const Info& info, Headers& headers) noexcept {
   std::array<std::uint32_t, 4> masks = info.masks;
-  const bool fields = headers.compression == Compression::bit_fields || headers.compression == Compression::alpha_bit_fields;
+  const bool fields =
+      headers.compression == Compression::bit_fields || headers.compression == Compression::alpha_bit_fields;
   if (!fields && headers.bits == 16) masks = {0x7c00, 0x03e0, 0x001f, 0};
   if (!fields && headers.bits == 32) masks = {0xff0000, 0xff00, 0xff, 0};
   for (std::size_t i = 0; i < 4; ++i) headers.fields[i] = field_of(headers.bits == 16 ? masks[i] & 0xffff : masks[i]);
@@ -136,7 +147,8 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
   headers.top_down = info.height < 0;
   set_fields(info, headers);
   if (headers.bits <= 8)
-    read_palette(reader, info, headers.pixels_offset > reader.position() ? headers.pixels_offset : bytes.size(), headers);
+    read_palette(reader, info, headers.pixels_offset > reader.position() ? headers.pixels_offset : bytes.size(),
+                 headers);
   if (headers.pixels_offset < kFileHeader + 12) headers.pixels_offset = reader.position();
 
   auto result = std::make_unique<StreamInfo>();

@@ -63,7 +63,8 @@ JBLOCKARRAY Arena::alloc_barray(j_common_ptr cinfo, int pool, JDIMENSION width, 
   return pointers;
 }
 
-jvirt_sarray_ptr Arena::request_virt_sarray(j_common_ptr cinfo, int pool, boolean zero, JDIMENSION width, JDIMENSION rows, JDIMENSION) {
+jvirt_sarray_ptr Arena::request_virt_sarray(j_common_ptr cinfo, int pool, boolean zero, JDIMENSION width,
+                                            JDIMENSION rows, JDIMENSION) {
   auto* control = static_cast<jvirt_sarray_ptr>(alloc(cinfo, pool, sizeof(jvirt_sarray_control)));
   *control = {alloc_sarray(cinfo, pool, width, rows), rows};
   if (zero)
@@ -71,14 +72,16 @@ jvirt_sarray_ptr Arena::request_virt_sarray(j_common_ptr cinfo, int pool, boolea
   return control;
 }
 
-jvirt_barray_ptr Arena::request_virt_barray(j_common_ptr cinfo, int pool, boolean zero, JDIMENSION width, JDIMENSION rows, JDIMENSION) {
+jvirt_barray_ptr Arena::request_virt_barray(j_common_ptr cinfo, int pool, boolean zero, JDIMENSION width,
+                                            JDIMENSION rows, JDIMENSION) {
   auto* control = static_cast<jvirt_barray_ptr>(alloc(cinfo, pool, sizeof(jvirt_barray_control)));
   *control = {alloc_barray(cinfo, pool, width, rows), rows};
   if (zero && rows) std::memset(control->rows[0], 0, std::size_t{width} * rows * sizeof(JBLOCK));
   return control;
 }
 
-JSAMPARRAY Arena::access_virt_sarray(j_common_ptr cinfo, jvirt_sarray_ptr array, JDIMENSION first, JDIMENSION rows, boolean) {
+JSAMPARRAY Arena::access_virt_sarray(j_common_ptr cinfo, jvirt_sarray_ptr array, JDIMENSION first, JDIMENSION rows,
+                                     boolean) {
   if (first > array->count || rows > array->count - first) {
     cinfo->err->msg_code = JERR_BAD_VIRTUAL_ACCESS;
     (*cinfo->err->error_exit)(cinfo);
@@ -86,7 +89,8 @@ JSAMPARRAY Arena::access_virt_sarray(j_common_ptr cinfo, jvirt_sarray_ptr array,
   return array->rows + first;
 }
 
-JBLOCKARRAY Arena::access_virt_barray(j_common_ptr cinfo, jvirt_barray_ptr array, JDIMENSION first, JDIMENSION rows, boolean) {
+JBLOCKARRAY Arena::access_virt_barray(j_common_ptr cinfo, jvirt_barray_ptr array, JDIMENSION first, JDIMENSION rows,
+                                      boolean) {
   if (first > array->count || rows > array->count - first) {
     cinfo->err->msg_code = JERR_BAD_VIRTUAL_ACCESS;
     (*cinfo->err->error_exit)(cinfo);

@@ -12,9 +12,9 @@
 
 namespace restride::jpeg {
 
-// Everything that libjpeg asks for comes from two bump allocators: one for the handle's life (JPOOL_PERMANENT: a few KB of
-// tables and state), one for the picture at hand. Virtual arrays are always wholly in memory; their size is bounded before
-// decoding starts (DecodePlan::scratch).
+// Everything that libjpeg asks for comes from two bump allocators: one for the handle's life (JPOOL_PERMANENT: a few KB
+// of tables and state), one for the picture at hand. Virtual arrays are always wholly in memory; their size is bounded
+// before decoding starts (DecodePlan::scratch).
 class Arena {
  public:
   // Puts this in front of the manager that jpeg_create_* installed, which keeps what creation itself allocated.
@@ -32,8 +32,10 @@ class Arena {
   static void* alloc(j_common_ptr cinfo, int pool, std::size_t bytes);
   static JSAMPARRAY alloc_sarray(j_common_ptr cinfo, int pool, JDIMENSION width, JDIMENSION rows);
   static JBLOCKARRAY alloc_barray(j_common_ptr cinfo, int pool, JDIMENSION width, JDIMENSION rows);
-  static jvirt_sarray_ptr request_virt_sarray(j_common_ptr, int pool, boolean zero, JDIMENSION width, JDIMENSION rows, JDIMENSION);
-  static jvirt_barray_ptr request_virt_barray(j_common_ptr, int pool, boolean zero, JDIMENSION width, JDIMENSION rows, JDIMENSION);
+  static jvirt_sarray_ptr request_virt_sarray(j_common_ptr, int pool, boolean zero, JDIMENSION width, JDIMENSION rows,
+                                              JDIMENSION);
+  static jvirt_barray_ptr request_virt_barray(j_common_ptr, int pool, boolean zero, JDIMENSION width, JDIMENSION rows,
+                                              JDIMENSION);
   static JSAMPARRAY access_virt_sarray(j_common_ptr, jvirt_sarray_ptr, JDIMENSION first, JDIMENSION rows, boolean);
   static JBLOCKARRAY access_virt_barray(j_common_ptr, jvirt_barray_ptr, JDIMENSION first, JDIMENSION rows, boolean);
   static void free_pool(j_common_ptr cinfo, int pool);

@@ -10,7 +10,7 @@
 namespace restride::jpeg {
 namespace {
 
-constexpr int kMaxScans = 500;      // far above what encoders write; each scan may cost a pass over the picture
+constexpr int kMaxScans = 500;  // far above what encoders write; each scan may cost a pass over the picture
 constexpr int kRowsACall = 16;
 
 struct Layout {
@@ -30,7 +30,8 @@ Layout layout_for(const ImageSpec& stored, const ImageSpec& wanted) noexcept {
     case ColorSpec::gray:
     case ColorSpec::sycc:
     case ColorSpec::srgb:
-      if (stored.color == ColorSpec::gray && want != SampleFormat::i_rgb && want != SampleFormat::i_bgr && want != SampleFormat::i_rgba)
+      if (stored.color == ColorSpec::gray && want != SampleFormat::i_rgb && want != SampleFormat::i_bgr &&
+          want != SampleFormat::i_rgba)
         return kGray;
       if (gray) return kGray;
       if (want == SampleFormat::i_bgr) return {JCS_EXT_BGR, want, ColorSpec::srgb, 3};
@@ -38,8 +39,10 @@ Layout layout_for(const ImageSpec& stored, const ImageSpec& wanted) noexcept {
       if (want == SampleFormat::i_ycc && stored.color == ColorSpec::sycc) return {JCS_YCbCr, want, ColorSpec::sycc, 3};
       return kRgb;
     case ColorSpec::cmyk:
-    case ColorSpec::ycck: return {JCS_CMYK, SampleFormat::i_cmyk, ColorSpec::cmyk, 4};
-    default: return {JCS_UNKNOWN, SampleFormat::i_unchanged, ColorSpec::unchanged, stored.channels};
+    case ColorSpec::ycck:
+      return {JCS_CMYK, SampleFormat::i_cmyk, ColorSpec::cmyk, 4};
+    default:
+      return {JCS_UNKNOWN, SampleFormat::i_unchanged, ColorSpec::unchanged, stored.channels};
   }
 }
 
@@ -74,19 +77,28 @@ class Decoder final : public ImageDecoder {
 Result<DecodePlan> Decoder::plan(const DecodeRequest& request) const {
   const auto& headers = static_cast<const Headers&>(*request.stream->detail);
   if (!headers.dct())
-    return fail_at(Errc::unsupported, headers.frame_offset, headers.sof == 0xc3 ? "lossless JPEG (SOF3) needs libjpeg-turbo 3"
-                                                                                : "JPEG process SOF%d is not supported", headers.sof - 0xc0);
+    return fail_at(
+        Errc::unsupported, headers.frame_offset,
+        headers.sof == 0xc3 ? "lossless JPEG (SOF3) needs libjpeg-turbo 3" : "JPEG process SOF%d is not supported",
+        headers.sof - 0xc0);
   if (headers.precision != 8)
-    return fail_at(Errc::unsupported, headers.frame_offset, "JPEG with %u bits a sample needs libjpeg-turbo 3", headers.precision);
+    return fail_at(Errc::unsupported, headers.frame_offset, "JPEG with %u bits a sample needs libjpeg-turbo 3",
+                   headers.precision);
   const Layout layout = layout_for(request.info().spec, request.wanted);
   DecodePlan plan;
-  plan.native = {static_cast<std::uint32_t>(request.window.width), static_cast<std::uint32_t>(request.window.height), layout.channels,
-                 SampleType::u8, layout.format, layout.color, 8};
+  plan.native = {static_cast<std::uint32_t>(request.window.width),
+                 static_cast<std::uint32_t>(request.window.height),
+                 layout.channels,
+                 SampleType::u8,
+                 layout.format,
+                 layout.color,
+                 8};
   const ImageSpec& stored = request.info().spec;
   const std::size_t row = std::size_t{stored.width} * 4 + 256;
   plan.scratch = row * 64;  // working rows of upsampling and of the band
   // Several scans: all coefficients are kept, two bytes each.
-  if (headers.progressive()) plan.scratch += (std::size_t{stored.width} + 32) * (std::size_t{stored.height} + 32) * headers.components * 2;
+  if (headers.progressive())
+    plan.scratch += (std::size_t{stored.width} + 32) * (std::size_t{stored.height} + 32) * headers.components * 2;
   plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3.0 : 1.0);
   return plan;
 }
@@ -117,7 +129,8 @@ void Decoder::skip_to(Decompressor& handle, std::int64_t row, JSAMPARRAY spare) 
   // Rows just above the window are decoded for real: upsampling looks at its neighbours, and the library's shortcut is
   // exact only away from where it stops.
   const std::int64_t margin = 4LL * cinfo.max_v_samp_factor * DCTSIZE;
-  if (row > 2 * margin && cinfo.scale_denom == 1) (void)jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(row - margin));
+  if (row > 2 * margin && cinfo.scale_denom == 1)
+    (void)jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(row - margin));
   while (cinfo.output_scanline < row) (void)jpeg_read_scanlines(&cinfo, spare, 1);
 }
 
@@ -131,11 +144,14 @@ Status Decoder::read_window(Decompressor& handle, DecodeJob& job, const Rect& co
   const bool invert = native.format == SampleFormat::i_cmyk && !headers.has_adobe;
   const bool straight = job.sink.direct() && !invert && window.x == 0 && window.width == columns.width;
   const bool planar_one = native.channels == 1 || !job.sink.direct() || !job.sink.direct_view().spec.planar();
-  const std::span<JSAMPLE> band = straight && planar_one && window.y == 0 ? std::span<JSAMPLE>() : scratch.take<JSAMPLE>(row_bytes * kRowsACall);
-  if (band.data() == nullptr && !(straight && window.y == 0)) return fail(Errc::out_of_memory, "no memory for a band of rows");
+  const std::span<JSAMPLE> band =
+      straight && planar_one && window.y == 0 ? std::span<JSAMPLE>() : scratch.take<JSAMPLE>(row_bytes * kRowsACall);
+  if (band.data() == nullptr && !(straight && window.y == 0))
+    return fail(Errc::out_of_memory, "no memory for a band of rows");
 
   std::array<JSAMPROW, kRowsACall> rows{};
-  for (int i = 0; i < kRowsACall; ++i) rows[static_cast<std::size_t>(i)] = band.data() + static_cast<std::size_t>(i) * row_bytes;
+  for (int i = 0; i < kRowsACall; ++i)
+    rows[static_cast<std::size_t>(i)] = band.data() + static_cast<std::size_t>(i) * row_bytes;
   return guarded(handle.errors, [&] {
     skip_to(handle, window.y, rows.data());
     job.wrote = true;
@@ -149,7 +165,8 @@ Status Decoder::read_window(Decompressor& handle, DecodeJob& job, const Rect& co
       if (!straight) {
         if (invert)
           for (JSAMPLE& sample : band.first(row_bytes * count)) sample = static_cast<JSAMPLE>(255 - sample);
-        const auto* first = reinterpret_cast<const std::byte*>(band.data()) + static_cast<std::size_t>(window.x - columns.x) * pixel;
+        const auto* first =
+            reinterpret_cast<const std::byte*>(band.data()) + static_cast<std::size_t>(window.x - columns.x) * pixel;
         job.sink.put_interleaved({0, y, window.width, count}, first, static_cast<std::ptrdiff_t>(row_bytes));
       }
       y += count;

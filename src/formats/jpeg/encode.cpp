@@ -20,24 +20,37 @@ struct Factors {
 // Luma's sampling factors; chroma's are 1x1.
 Result<Factors> luma_factors(ChromaSubsampling subsampling) {
   switch (subsampling) {
-    case ChromaSubsampling::css_444: return Factors{1, 1};
-    case ChromaSubsampling::css_422: return Factors{2, 1};
-    case ChromaSubsampling::css_420: return Factors{2, 2};
-    case ChromaSubsampling::css_440: return Factors{1, 2};
-    case ChromaSubsampling::css_411: return Factors{4, 1};
-    case ChromaSubsampling::css_410: return Factors{4, 2};
-    case ChromaSubsampling::css_410v: return Factors{2, 4};
-    default: return fail(Errc::invalid_argument, "chroma subsampling %d is none that JPEG has", static_cast<int>(subsampling));
+    case ChromaSubsampling::css_444:
+      return Factors{1, 1};
+    case ChromaSubsampling::css_422:
+      return Factors{2, 1};
+    case ChromaSubsampling::css_420:
+      return Factors{2, 2};
+    case ChromaSubsampling::css_440:
+      return Factors{1, 2};
+    case ChromaSubsampling::css_411:
+      return Factors{4, 1};
+    case ChromaSubsampling::css_410:
+      return Factors{4, 2};
+    case ChromaSubsampling::css_410v:
+      return Factors{2, 4};
+    default:
+      return fail(Errc::invalid_argument, "chroma subsampling %d is none that JPEG has", static_cast<int>(subsampling));
   }
 }
 
 J_COLOR_SPACE input_space(SampleFormat format) noexcept {
   switch (format) {
-    case SampleFormat::i_y: return JCS_GRAYSCALE;
-    case SampleFormat::i_bgr: return JCS_EXT_BGR;
-    case SampleFormat::i_ycc: return JCS_YCbCr;
-    case SampleFormat::i_cmyk: return JCS_CMYK;
-    default: return JCS_EXT_RGB;
+    case SampleFormat::i_y:
+      return JCS_GRAYSCALE;
+    case SampleFormat::i_bgr:
+      return JCS_EXT_BGR;
+    case SampleFormat::i_ycc:
+      return JCS_YCbCr;
+    case SampleFormat::i_cmyk:
+      return JCS_CMYK;
+    default:
+      return JCS_EXT_RGB;
   }
 }
 
@@ -73,7 +86,8 @@ Result<EncodePlan> Encoder::plan(const ImageSpec& input, const EncodeParams& par
   if (params.tile_width) return fail(Errc::unsupported, "JPEG has no tiles");
   RESTRIDE_TRY(quality_of(params));
   if (input.width > JPEG_MAX_DIMENSION || input.height > JPEG_MAX_DIMENSION)
-    return fail(Errc::unsupported, "%u x %u is larger than JPEG's %ld in one dimension", input.width, input.height, JPEG_MAX_DIMENSION);
+    return fail(Errc::unsupported, "%u x %u is larger than JPEG's %ld in one dimension", input.width, input.height,
+                JPEG_MAX_DIMENSION);
   if (input.type != SampleType::u8) return fail(Errc::unsupported, "JPEG encoding takes 8-bit unsigned samples");
   if (input.channels > 4) return fail(Errc::unsupported, "JPEG encoding takes 1 to 4 channels, not %u", input.channels);
   EncodePlan plan;
@@ -91,7 +105,10 @@ Result<EncodePlan> Encoder::plan(const ImageSpec& input, const EncodeParams& par
     if (!as_it_is) plan.wanted.color = ColorSpec::srgb;
     if (params.subsampling) RESTRIDE_TRY(luma_factors(*params.subsampling));
   }
-  plan.cost = static_cast<double>(input.width) * input.height * (params.jpeg.progressive ? 4 : params.jpeg.optimized_huffman ? 2 : 1);
+  plan.cost = static_cast<double>(input.width) * input.height *
+              (params.jpeg.progressive         ? 4
+               : params.jpeg.optimized_huffman ? 2
+                                               : 1);
   return plan;
 }
 
@@ -108,7 +125,8 @@ void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, F
   cinfo.dct_method = JDCT_ISLOW;
   cinfo.optimize_coding = job.params->jpeg.optimized_huffman ? TRUE : FALSE;
   if (cinfo.num_components > 1) {
-    for (int i = 0; i < cinfo.num_components; ++i) cinfo.comp_info[i].h_samp_factor = cinfo.comp_info[i].v_samp_factor = 1;
+    for (int i = 0; i < cinfo.num_components; ++i)
+      cinfo.comp_info[i].h_samp_factor = cinfo.comp_info[i].v_samp_factor = 1;
     if (wanted.format != SampleFormat::i_cmyk) {
       cinfo.comp_info[0].h_samp_factor = factors.h;
       cinfo.comp_info[0].v_samp_factor = factors.v;

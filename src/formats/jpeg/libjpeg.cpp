@@ -23,7 +23,9 @@ ErrorManager& errors_of(j_common_ptr cinfo) noexcept { return *reinterpret_cast<
     }
   }
   switch (cinfo->err->msg_code) {
-    case JERR_OUT_OF_MEMORY: errors.code = Errc::out_of_memory; break;
+    case JERR_OUT_OF_MEMORY:
+      errors.code = Errc::out_of_memory;
+      break;
     case JERR_NOT_COMPILED:
     case JERR_ARITH_NOTIMPL:
     case JERR_SOF_UNSUPPORTED:
@@ -32,8 +34,11 @@ ErrorManager& errors_of(j_common_ptr cinfo) noexcept { return *reinterpret_cast<
     case JERR_CCIR601_NOTIMPL:
     case JERR_FRACT_SAMPLE_NOTIMPL:
     case JERR_BAD_MCU_SIZE:
-    case JERR_COMPONENT_COUNT: errors.code = Errc::unsupported; break;
-    default: errors.code = hit_end ? Errc::truncated : Errc::corrupt;
+    case JERR_COMPONENT_COUNT:
+      errors.code = Errc::unsupported;
+      break;
+    default:
+      errors.code = hit_end ? Errc::truncated : Errc::corrupt;
   }
   std::longjmp(errors.jump, 1);
 }

@@ -24,7 +24,8 @@ Status read_frame_header(ByteReader segment, std::uint64_t offset, Headers& head
   headers.components = segment.u8();
   if (spec.width == 0) return fail_at(Errc::corrupt, offset, "SOF: the width is 0");
   if (spec.height == 0)
-    return fail_at(Errc::unsupported, offset, "SOF: the height is 0 (it is given by a DNL marker, which is not supported)");
+    return fail_at(Errc::unsupported, offset,
+                   "SOF: the height is 0 (it is given by a DNL marker, which is not supported)");
   if (headers.components == 0 || headers.components > 4)
     return fail_at(Errc::unsupported, offset, "SOF: %u components; 1 to 4 are supported", headers.components);
   for (unsigned i = 0; i < headers.components; ++i) {
@@ -35,8 +36,8 @@ Status read_frame_header(ByteReader segment, std::uint64_t offset, Headers& head
     component.v = sampling & 15;
     segment.skip(1);
     if (component.h < 1 || component.h > 4 || component.v < 1 || component.v > 4)
-      return fail_at(Errc::corrupt, offset, "SOF: sampling factor %ux%u of component %u; 1 to 4 are allowed", component.h,
-                     component.v, i);
+      return fail_at(Errc::corrupt, offset, "SOF: sampling factor %ux%u of component %u; 1 to 4 are allowed",
+                     component.h, component.v, i);
   }
   if (segment.overran()) return fail_at(Errc::truncated, offset, "SOF: the segment is too short");
   return {};
@@ -48,14 +49,22 @@ ChromaSubsampling subsampling_of(const Headers& headers) noexcept {
   const auto& c = headers.component;
   if (c[1].h != c[2].h || c[1].v != c[2].v || c[0].h % c[1].h || c[0].v % c[1].v) return ChromaSubsampling::unsupported;
   switch (c[0].h / c[1].h * 10 + c[0].v / c[1].v) {
-    case 11: return ChromaSubsampling::css_444;
-    case 21: return ChromaSubsampling::css_422;
-    case 22: return ChromaSubsampling::css_420;
-    case 12: return ChromaSubsampling::css_440;
-    case 41: return ChromaSubsampling::css_411;
-    case 42: return ChromaSubsampling::css_410;
-    case 24: return ChromaSubsampling::css_410v;
-    default: return ChromaSubsampling::unsupported;
+    case 11:
+      return ChromaSubsampling::css_444;
+    case 21:
+      return ChromaSubsampling::css_422;
+    case 22:
+      return ChromaSubsampling::css_420;
+    case 12:
+      return ChromaSubsampling::css_440;
+    case 41:
+      return ChromaSubsampling::css_411;
+    case 42:
+      return ChromaSubsampling::css_410;
+    case 24:
+      return ChromaSubsampling::css_410v;
+    default:
+      return ChromaSubsampling::unsupported;
   }
 }
 
@@ -79,7 +88,8 @@ void name_colors(const Headers& headers, ImageSpec& spec) noexcept {
       spec.color = headers.has_adobe && headers.adobe_transform == 2 ? ColorSpec::ycck : ColorSpec::cmyk;
       spec.format = spec.color == ColorSpec::ycck ? SampleFormat::p_ycck : SampleFormat::p_cmyk;
       return;
-    default: spec.format = SampleFormat::p_unchanged;
+    default:
+      spec.format = SampleFormat::p_unchanged;
   }
 }
 
@@ -109,14 +119,17 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
     std::uint8_t marker = 0xff;
     while (reader.remaining() && marker == 0xff) marker = reader.u8();
     if (!reader.remaining())
-      return fail_at(Errc::truncated, bytes.size(), have_frame ? "the file ends before its first scan" : "the file ends before its frame header");
+      return fail_at(Errc::truncated, bytes.size(),
+                     have_frame ? "the file ends before its first scan" : "the file ends before its frame header");
     if (marker == 0 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;  // no length follows
-    if (marker == 0xd9) return fail_at(Errc::corrupt, reader.position() - 2, "EOI before the first scan: there is no picture");
+    if (marker == 0xd9)
+      return fail_at(Errc::corrupt, reader.position() - 2, "EOI before the first scan: there is no picture");
     const std::uint64_t offset = reader.position() - 2;
     const std::uint16_t length = reader.u16();
     if (length < 2) return fail_at(Errc::corrupt, offset, "marker 0x%02x: segment length %u", marker, length);
     const ByteSpan segment = reader.take(length - 2U);
-    if (reader.overran()) return fail_at(Errc::truncated, offset, "marker 0x%02x: the file ends inside its segment", marker);
+    if (reader.overran())
+      return fail_at(Errc::truncated, offset, "marker 0x%02x: the file ends inside its segment", marker);
     if (is_frame_header(marker)) {
       if (have_frame) return fail_at(Errc::corrupt, offset, "a second frame header");
       headers.sof = marker;

@@ -90,7 +90,8 @@ class Decoder final : public ImageDecoder {
     for (std::int64_t y = 0; y < window.bottom(); ++y) {
       for (std::size_t i = 0; i < std::size_t{stored.width} * stored.channels; ++i) {
         const std::int64_t value = reader.next(h.maxval, h.bitmap());
-        if (value == -1) return fail_at(Errc::truncated, reader.position(), "the file ends in row %lld", static_cast<long long>(y));
+        if (value == -1)
+          return fail_at(Errc::truncated, reader.position(), "the file ends in row %lld", static_cast<long long>(y));
         if (value < 0) return fail_at(Errc::corrupt, reader.position(), "a sample is no number from 0 to %u", h.maxval);
         const auto v = static_cast<std::uint32_t>(value);
         store_sample(row.data() + i * sample, stored.type, h.bitmap() ? (v ? 0 : 255) : scaled(v, h.maxval, full));
@@ -109,17 +110,20 @@ class Decoder final : public ImageDecoder {
     const Rect& window = job.request.window;
     const std::size_t sample = size_of(stored.type);
     const std::size_t pixel = sample * stored.channels;
-    const std::uint64_t row_bytes = h.bitmap() ? ceil_div<std::uint64_t>(stored.width, 8) : saturating_mul(stored.width, pixel);
+    const std::uint64_t row_bytes =
+        h.bitmap() ? ceil_div<std::uint64_t>(stored.width, 8) : saturating_mul(stored.width, pixel);
     const std::uint64_t need = saturating_mul(row_bytes, stored.height);
     const ByteSpan data = job.request.bytes.subspan(h.pixels_offset);
     if (need > data.size())
       return fail_at(Errc::truncated, job.request.bytes.size(), "the pixels need %llu bytes, the file has %zu",
                      static_cast<unsigned long long>(need), data.size());
     const auto row_of = [&](std::int64_t y) {
-      return data.data() + static_cast<std::uint64_t>(h.pfm() ? stored.height - 1 - y : y) * row_bytes;  // PFM is bottom-up
+      return data.data() +
+             static_cast<std::uint64_t>(h.pfm() ? stored.height - 1 - y : y) * row_bytes;  // PFM is bottom-up
     };
     job.wrote = true;
-    const bool as_stored = (sample == 1 && h.maxval == 255) || (h.pfm() && h.little_endian == (std::endian::native == std::endian::little));
+    const bool as_stored = (sample == 1 && h.maxval == 255) ||
+                           (h.pfm() && h.little_endian == (std::endian::native == std::endian::little));
     if (as_stored) {
       const std::byte* first = row_of(window.y) + static_cast<std::size_t>(window.x) * pixel;
       const auto stride = static_cast<std::ptrdiff_t>(row_bytes);
@@ -144,11 +148,13 @@ class Decoder final : public ImageDecoder {
   }
 
   // `samples` samples from pixel x on, to native order and full range.
-  static void expand_row(const Headers& h, const ImageSpec& stored, const std::byte* row, std::int64_t x, std::size_t samples, std::byte* to) noexcept {
+  static void expand_row(const Headers& h, const ImageSpec& stored, const std::byte* row, std::int64_t x,
+                         std::size_t samples, std::byte* to) noexcept {
     if (h.bitmap()) {
       for (std::size_t i = 0; i < samples; ++i) {
         const std::size_t bit = static_cast<std::size_t>(x) + i;
-        to[i] = (static_cast<unsigned>(row[bit / 8]) >> (7 - bit % 8)) & 1 ? std::byte{0} : std::byte{255};  // 1 is black
+        to[i] =
+            (static_cast<unsigned>(row[bit / 8]) >> (7 - bit % 8)) & 1 ? std::byte{0} : std::byte{255};  // 1 is black
       }
       return;
     }
@@ -156,9 +162,11 @@ class Decoder final : public ImageDecoder {
     const std::byte* from = row + static_cast<std::size_t>(x) * stored.channels * sample;
     for (std::size_t i = 0; i < samples; ++i, from += sample, to += sample) {
       if (h.pfm())
-        store(to, load<std::uint32_t>(from, h.little_endian ? std::endian::little : std::endian::big), std::endian::native);
+        store(to, load<std::uint32_t>(from, h.little_endian ? std::endian::little : std::endian::big),
+              std::endian::native);
       else if (sample == 2)
-        store(to, static_cast<std::uint16_t>(scaled(load<std::uint16_t>(from, std::endian::big), h.maxval, 65535)), std::endian::native);
+        store(to, static_cast<std::uint16_t>(scaled(load<std::uint16_t>(from, std::endian::big), h.maxval, 65535)),
+              std::endian::native);
       else
         *to = static_cast<std::byte>(scaled(static_cast<std::uint8_t>(*from), h.maxval, 255));
     }

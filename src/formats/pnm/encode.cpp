@@ -15,10 +15,11 @@ int write_header(const ImageSpec& spec, char* text, std::size_t size) {
   if (spec.type == SampleType::f32)
     return std::snprintf(text, size, "P%c\n%u %u\n-1.0\n", spec.channels == 3 ? 'F' : 'f', spec.width, spec.height);
   if (spec.channels == 1 || spec.channels == 3)
-    return std::snprintf(text, size, "P%c\n%u %u\n%u\n", spec.channels == 3 ? '6' : '5', spec.width, spec.height, maxval);
+    return std::snprintf(text, size, "P%c\n%u %u\n%u\n", spec.channels == 3 ? '6' : '5', spec.width, spec.height,
+                         maxval);
   const char* tuple = spec.channels == 2 ? "GRAYSCALE_ALPHA" : spec.channels == 4 ? "RGB_ALPHA" : "UNKNOWN";
-  return std::snprintf(text, size, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL %u\nTUPLTYPE %s\nENDHDR\n", spec.width, spec.height, spec.channels,
-                       maxval, tuple);
+  return std::snprintf(text, size, "P7\nWIDTH %u\nHEIGHT %u\nDEPTH %u\nMAXVAL %u\nTUPLTYPE %s\nENDHDR\n", spec.width,
+                       spec.height, spec.channels, maxval, tuple);
 }
 
 class Encoder final : public ImageEncoder {
@@ -28,11 +29,16 @@ class Encoder final : public ImageEncoder {
     EncodePlan plan;
     plan.wanted = input;
     switch (input.type) {
-      case SampleType::u8: break;
-      case SampleType::u16: break;
+      case SampleType::u8:
+        break;
+      case SampleType::u16:
+        break;
       case SampleType::f16:
-      case SampleType::f32: plan.wanted.type = SampleType::f32; break;
-      default: return fail(Errc::unsupported, "PNM holds uint8, uint16 or float32 samples");
+      case SampleType::f32:
+        plan.wanted.type = SampleType::f32;
+        break;
+      default:
+        return fail(Errc::unsupported, "PNM holds uint8, uint16 or float32 samples");
     }
     plan.wanted.precision = static_cast<std::uint8_t>(8 * size_of(plan.wanted.type));
     plan.wanted.format = interleaved(input.format);

@@ -20,7 +20,8 @@ bool is_space(std::byte b) noexcept {
 bool probe(ByteSpan bytes) noexcept {
   if (bytes.size() < 3 || static_cast<char>(bytes[0]) != 'P') return false;
   const char kind = static_cast<char>(bytes[1]);
-  return ((kind >= '1' && kind <= '7') || kind == 'f' || kind == 'F') && (is_space(bytes[2]) || static_cast<char>(bytes[2]) == '#');
+  return ((kind >= '1' && kind <= '7') || kind == 'f' || kind == 'F') &&
+         (is_space(bytes[2]) || static_cast<char>(bytes[2]) == '#');
 }
 
 // Tokens between white space and comments.
@@ -31,7 +32,8 @@ class Tokens {
   std::string_view next() noexcept {
     skip_space();
     const std::size_t start = position_;
-    while (position_ < bytes_.size() && !is_space(bytes_[position_]) && static_cast<char>(bytes_[position_]) != '#') ++position_;
+    while (position_ < bytes_.size() && !is_space(bytes_[position_]) && static_cast<char>(bytes_[position_]) != '#')
+      ++position_;
     return {reinterpret_cast<const char*>(bytes_.data()) + start, position_ - start};
   }
   std::string_view rest_of_line() noexcept {
@@ -60,7 +62,8 @@ class Tokens {
   std::size_t position_;
 };
 
-Result<std::uint32_t> number(std::string_view token, std::uint64_t offset, const char* what, std::uint32_t low, std::uint32_t high) {
+Result<std::uint32_t> number(std::string_view token, std::uint64_t offset, const char* what, std::uint32_t low,
+                             std::uint32_t high) {
   if (token.empty()) return fail_at(Errc::truncated, offset, "the file ends before its %s", what);
   std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
@@ -79,11 +82,15 @@ Status read_pam(Tokens& tokens, Headers& headers, ImageSpec& spec) {
     const std::string_view name = tokens.next();
     const std::uint64_t at = tokens.position();
     if (name == "ENDHDR") {
-      if (!spec.width || !spec.height || !depth || !maxval) return fail_at(Errc::corrupt, at, "PAM header without WIDTH, HEIGHT, DEPTH or MAXVAL");
+      if (!spec.width || !spec.height || !depth || !maxval)
+        return fail_at(Errc::corrupt, at, "PAM header without WIDTH, HEIGHT, DEPTH or MAXVAL");
       tokens.skip_one();
       const bool alpha = tuple.size() > 6 && tuple.ends_with("_ALPHA");
-      spec.format = spec.channels == 1 ? SampleFormat::p_y : spec.channels == 2 && alpha ? SampleFormat::p_ya
-                    : spec.channels == 3 ? SampleFormat::p_rgb : spec.channels == 4 ? SampleFormat::p_rgba : SampleFormat::p_unchanged;
+      spec.format = spec.channels == 1            ? SampleFormat::p_y
+                    : spec.channels == 2 && alpha ? SampleFormat::p_ya
+                    : spec.channels == 3          ? SampleFormat::p_rgb
+                    : spec.channels == 4          ? SampleFormat::p_rgba
+                                                  : SampleFormat::p_unchanged;
       return {};
     }
     if (name == "TUPLTYPE") {

@@ -35,15 +35,23 @@ Orientation find_orientation(ByteSpan bytes) noexcept {
 
 Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
   WebPBitstreamFeatures features{};
-  const VP8StatusCode code = WebPGetFeatures(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &features);
-  if (code == VP8_STATUS_NOT_ENOUGH_DATA) return fail_at(Errc::truncated, bytes.size(), "the file ends inside its headers");
-  if (code != VP8_STATUS_OK) return fail(Errc::corrupt, "the headers are damaged (libwebp: %d)", static_cast<int>(code));
+  const VP8StatusCode code =
+      WebPGetFeatures(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), &features);
+  if (code == VP8_STATUS_NOT_ENOUGH_DATA)
+    return fail_at(Errc::truncated, bytes.size(), "the file ends inside its headers");
+  if (code != VP8_STATUS_OK)
+    return fail(Errc::corrupt, "the headers are damaged (libwebp: %d)", static_cast<int>(code));
   auto result = std::make_unique<StreamInfo>();
   result->images.resize(1);
   ImageInfo& image = result->images[0];
   const bool alpha = features.has_alpha != 0;
-  image.spec = {static_cast<std::uint32_t>(features.width), static_cast<std::uint32_t>(features.height), alpha ? 4U : 3U, SampleType::u8,
-                alpha ? SampleFormat::i_rgba : SampleFormat::i_rgb, ColorSpec::srgb, 8};
+  image.spec = {static_cast<std::uint32_t>(features.width),
+                static_cast<std::uint32_t>(features.height),
+                alpha ? 4U : 3U,
+                SampleType::u8,
+                alpha ? SampleFormat::i_rgba : SampleFormat::i_rgb,
+                ColorSpec::srgb,
+                8};
   image.orientation = find_orientation(bytes);
   image.coded_bytes = bytes.size();
   result->detail = std::make_unique<FormatDetail>();

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the CPU library needs of a GPU. Implemented in librestride_cuda, a separate shared library that is opened at run
+// time; nothing here includes or links CUDA.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "codec/codec.h"
+#include "image/convert/converter.h"
+#include "restride/memory.h"
+
+namespace restride {
+
+// One conversion on the device; width and height are those of the source. A fill is a conversion whose source has
+// strides of 0.
+struct DeviceConversion {
+  conversion::Conversion how;
+  const std::byte* source = nullptr;
+  std::ptrdiff_t row_stride = 0, pixel_stride = 0, channel_stride = 0;
+  std::int64_t width = 0, height = 0;
+};
+
+// The staging memory of one call: a pinned host block and a device block of the same size, on one stream. Everything is
+// queued; only wait() blocks. A stage may be used by the next call while the GPU still works for this one only after
+// the GPU has passed this call's last command; the runtime keeps several and sees to that.
+class DeviceStage {
+ public:
+  virtual ~DeviceStage() = default;
+  // Makes both blocks at least `bytes` long; contents are lost.
+  virtual Status reserve(std::size_t bytes) = 0;
+  virtual std::byte* host() const noexcept = 0;
+  virtual std::byte* device() const noexcept = 0;
+  // Queues a copy of a part of one block to the same place in the other. Thread-safe.
+  virtual Status upload(std::size_t offset, std::size_t bytes) = 0;
+  virtual Status download(std::size_t offset, std::size_t bytes) = 0;
+  // Queues rows of `to` <- `from`, either of which may be any memory; both of one spec.
+  virtual Status copy(const ImageView& from, const ImageView& to) = 0;
+  // Queues all conversions: one upload of descriptors and one launch, whatever their number.
+  virtual Status convert(std::span<const DeviceConversion> conversions) = 0;
+  // Blocks until everything queued so far has been done.
+  virtual Status wait() = 0;
+  virtual Stream stream() const noexcept = 0;
+};
+
+// A codec that runs on the device; joins the codec table behind the runtime.
+struct DeviceCodec {
+  std::string_view format;  // Format::name
+  BackendKind backend;
+  std::string_view name;
+  std::unique_ptr<FormatDecoder> (*make_decoder)(const CodecOptions& options);
+  std::unique_ptr<FormatEncoder> (*make_encoder)(const CodecOptions& options);
+};
+
+// One process has at most one. All members are thread-safe and leave the caller's current device as it was.
+class DeviceRuntime {
+ public:
+  virtual ~DeviceRuntime() = default;
+  virtual int device_count() const noexcept = 0;
+  // The calling thread's current device.
+  virtual Result<int> current_device() const = 0;
+  // The device that owns `pointer`, or -1 for host memory.
+  virtual int device_of(const void* pointer) const noexcept = 0;
+
+  virtual MemoryResource& device_memory() noexcept = 0;
+  virtual MemoryResource& pinned_memory() noexcept = 0;
+  // Says which resources staging is to be taken from: the process's counted ones, with the two above behind them.
+  virtual void use(MemoryResource& device, MemoryResource& pinned) noexcept = 0;
+  // Gives memory that the pools keep back to the driver.
+  virtual void trim() noexcept = 0;
+
+  virtual Result<DeviceStage*> acquire(Stream stream) = 0;
+  virtual void release(DeviceStage* stage) noexcept = 0;
+
+  // Makes later work on `stream` wait for all work queued on `earlier` so far.
+  virtual Status order(Stream stream, Stream earlier) = 0;
+  virtual Status synchronize(Stream stream) = 0;
+
+  virtual std::span<const DeviceCodec> codecs() const noexcept = 0;
+  virtual std::string_view description() const noexcept = 0;  // "CUDA 13.0, driver 580.65, NVIDIA H100"
+};
+
+// What librestride_cuda exports, as extern "C" under kDeviceRuntimeSymbol. The version changes with any change of this
+// header; both libraries come from one build.
+inline constexpr int kDeviceRuntimeVersion = 1;
+inline constexpr const char* kDeviceRuntimeSymbol = "restride_device_runtime";
+using DeviceRuntimeEntry = DeviceRuntime* (*)(int version, char* reason, std::size_t reason_size);
+
+}  // namespace restride

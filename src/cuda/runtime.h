@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "codec/device_runtime.h"
+#include "cuda/memory.h"
+#include "cuda/stage.h"
+
+namespace restride::cuda {
+
+class Runtime final : public DeviceRuntime {
+ public:
+  explicit Runtime(int devices);
+
+  int device_count() const noexcept override { return devices_; }
+  Result<int> current_device() const override;
+  int device_of(const void* pointer) const noexcept override;
+  MemoryResource& device_memory() noexcept override { return device_memory_; }
+  MemoryResource& pinned_memory() noexcept override { return pinned_memory_; }
+  void use(MemoryResource& device, MemoryResource& pinned) noexcept override {
+    counted_device_ = &device;
+    counted_pinned_ = &pinned;
+  }
+  void trim() noexcept override;
+  Result<DeviceStage*> acquire(Stream stream) override;
+  void release(DeviceStage* stage) noexcept override;
+  Status order(Stream stream, Stream earlier) override;
+  Status synchronize(Stream stream) override;
+  std::span<const DeviceCodec> codecs() const noexcept override;
+  std::string_view description() const noexcept override { return description_.data(); }
+
+ private:
+  int devices_;
+  DeviceMemory device_memory_;
+  PinnedMemory pinned_memory_;
+  MemoryResource* counted_device_ = &device_memory_;
+  MemoryResource* counted_pinned_ = &pinned_memory_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Stage>> stages_;  // all that exist
+  std::vector<Stage*> free_;                    // those not in a call, the longest unused first
+  std::array<char, 384> description_{};
+};
+
+}  // namespace restride::cuda

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/stage.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cuda/cuda_util.h"
+
+namespace restride::cuda {
+namespace {
+
+constexpr std::size_t kAlignment = 256;
+
+// Blocks grow by half at least, so that varying batches soon stop growing them.
+std::size_t grown_size(std::size_t have, std::size_t want) noexcept { return std::max(want, have + have / 2); }
+
+}  // namespace
+
+Stage::~Stage() {
+  const DeviceScope scope(device_);
+  if (recorded_) (void)cudaEventSynchronize(done_);
+  stream_ = {nullptr, device_};
+  free(host_, pinned_memory_);
+  free(host_items_, pinned_memory_);
+  free(on_device_, device_memory_);
+  free(device_items_, device_memory_);
+  if (done_) (void)cudaEventDestroy(done_);
+}
+
+void Stage::free(Block& block, MemoryResource& resource) noexcept {
+  if (block.data) resource.deallocate(block.data, block.size, kAlignment, stream_);
+  block = {};
+}
+
+Status Stage::grow(Block& block, MemoryResource& resource, std::size_t bytes) {
+  if (bytes <= block.size) return {};
+  const std::size_t size = grown_size(block.size, bytes);
+  free(block, resource);
+  block.data = static_cast<std::byte*>(resource.allocate(size, kAlignment, stream_));
+  if (!block.data)
+    return fail(Errc::out_of_memory, "could not allocate %zu bytes of %s memory", size,
+                resource.kind() == Memory::device ? "device" : "pinned");
+  block.size = size;
+  return {};
+}
+
+Status Stage::begin(Stream stream) {
+  if (!done_) RESTRIDE_TRY(check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "cudaEventCreate"));
+  stream_ = {stream.handle, device_};
+  return {};
+}
+
+void Stage::end() noexcept { recorded_ = cudaEventRecord(done_, handle(stream_)) == cudaSuccess || recorded_; }
+
+bool Stage::idle() const noexcept { return !recorded_ || cudaEventQuery(done_) != cudaErrorNotReady; }
+
+Status Stage::wait_idle() { return recorded_ ? check(cudaEventSynchronize(done_), "waiting for the GPU") : Status(); }
+
+Status Stage::reserve(std::size_t bytes) {
+  const DeviceScope scope(device_);
+  RESTRIDE_TRY(grow(host_, pinned_memory_, bytes));
+  return grow(on_device_, device_memory_, bytes);
+}
+
+Status Stage::upload(std::size_t offset, std::size_t bytes) {
+  const DeviceScope scope(device_);
+  return check(
+      cudaMemcpyAsync(on_device_.data + offset, host_.data + offset, bytes, cudaMemcpyHostToDevice, handle(stream_)),
+      "copy to the device");
+}
+
+Status Stage::download(std::size_t offset, std::size_t bytes) {
+  const DeviceScope scope(device_);
+  return check(
+      cudaMemcpyAsync(host_.data + offset, on_device_.data + offset, bytes, cudaMemcpyDeviceToHost, handle(stream_)),
+      "copy from the device");
+}
+
+Status Stage::copy(const ImageView& from, const ImageView& to) {
+  const DeviceScope scope(device_);
+  const unsigned planes = from.spec.planar() ? from.spec.channels : 1;
+  for (unsigned k = 0; k < planes; ++k)
+    RESTRIDE_TRY(check(cudaMemcpy2DAsync(to.at(0, 0, k), static_cast<std::size_t>(to.row_stride), from.at(0, 0, k),
+                                         static_cast<std::size_t>(from.row_stride), from.spec.row_bytes(),
+                                         from.spec.height, cudaMemcpyDefault, handle(stream_)),
+                       "copy of an image"));
+  return {};
+}
+
+Status Stage::convert(std::span<const DeviceConversion> conversions) {
+  if (conversions.empty()) return {};
+  const DeviceScope scope(device_);
+  const std::size_t bytes = conversions.size() * sizeof(ConversionItem);
+  RESTRIDE_TRY(grow(host_items_, pinned_memory_, bytes));
+  RESTRIDE_TRY(grow(device_items_, device_memory_, bytes));
+  auto* items = reinterpret_cast<ConversionItem*>(host_items_.data);
+  std::uint32_t blocks = 0;
+  for (std::size_t i = 0; i < conversions.size(); ++i) {
+    items[i] = {conversions[i], blocks};
+    blocks += blocks_for(conversions[i].width, conversions[i].height);
+  }
+  RESTRIDE_TRY(check(cudaMemcpyAsync(device_items_.data, items, bytes, cudaMemcpyHostToDevice, handle(stream_)),
+                     "copy of descriptors"));
+  return check(launch_conversions(reinterpret_cast<const ConversionItem*>(device_items_.data),
+                                  static_cast<std::uint32_t>(conversions.size()), blocks, handle(stream_)),
+               "conversion kernel");
+}
+
+Status Stage::wait() { return check(cudaStreamSynchronize(handle(stream_)), "waiting for the GPU"); }
+
+}  // namespace restride::cuda

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <mutex>
+
+#include "codec/device_runtime.h"
+#include "cuda/convert.cuh"
+
+namespace restride::cuda {
+
+// Staging of one call; see DeviceStage. Belongs to one device for life.
+class Stage final : public DeviceStage {
+ public:
+  Stage(int device, MemoryResource& device_memory, MemoryResource& pinned_memory) noexcept
+      : device_(device), device_memory_(device_memory), pinned_memory_(pinned_memory) {}
+  ~Stage() override;
+
+  // Takes the stage into use on `stream`.
+  Status begin(Stream stream);
+  // Marks the end of the call's work.
+  void end() noexcept;
+  // True once the GPU has passed the last end().
+  bool idle() const noexcept;
+  Status wait_idle();
+  int device_ordinal() const noexcept { return device_; }
+
+  Status reserve(std::size_t bytes) override;
+  std::byte* host() const noexcept override { return host_.data; }
+  std::byte* device() const noexcept override { return on_device_.data; }
+  Status upload(std::size_t offset, std::size_t bytes) override;
+  Status download(std::size_t offset, std::size_t bytes) override;
+  Status copy(const ImageView& from, const ImageView& to) override;
+  Status convert(std::span<const DeviceConversion> conversions) override;
+  Status wait() override;
+  Stream stream() const noexcept override { return stream_; }
+
+ private:
+  struct Block {
+    std::byte* data = nullptr;
+    std::size_t size = 0;
+  };
+  Status grow(Block& block, MemoryResource& resource, std::size_t bytes);
+  void free(Block& block, MemoryResource& resource) noexcept;
+
+  int device_;
+  MemoryResource& device_memory_;
+  MemoryResource& pinned_memory_;
+  Block host_, on_device_;           // the caller's part
+  Block host_items_, device_items_;  // descriptors
+  Stream stream_;
+  cudaEvent_t done_ = nullptr;
+  bool recorded_ = false;
+};
+
+}  // namespace restride::cuda

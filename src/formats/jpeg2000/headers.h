@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "stream/stream_info.h"
+
+namespace restride::jpeg2000 {
+
+inline constexpr unsigned kMaxComponents = 32;
+
+struct Component {
+  std::uint8_t bits = 8;
+  bool is_signed = false;
+  std::uint8_t dx = 1, dy = 1;  // subsampling; "XRsiz", "YRsiz"
+};
+
+struct Headers final : FormatDetail {
+  bool jp2 = false;                     // boxes around the codestream
+  std::uint64_t codestream_offset = 0;  // of SOC
+  std::uint32_t x0 = 0, y0 = 0;         // the picture's place on the reference grid; "XOsiz", "YOsiz"
+  std::uint32_t components = 0;
+  std::array<Component, kMaxComponents> component{};
+  std::uint64_t tiles = 1;
+  std::uint8_t levels = 0;  // of decomposition, from COD
+  bool reversible = false;
+  bool ht = false;  // ISO/IEC 15444-15
+  bool color_transform = false;
+  bool palette = false;        // pclr and cmap: more channels than components
+  bool needs_mapping = false;  // cdef reorders channels, or there is a palette: OpenJPEG's to apply
+
+  bool subsampled() const noexcept {
+    for (std::uint32_t i = 0; i < components; ++i)
+      if (component[i].dx != 1 || component[i].dy != 1) return true;
+    return false;
+  }
+  bool uniform() const noexcept {
+    for (std::uint32_t i = 1; i < components; ++i)
+      if (component[i].bits != component[0].bits || component[i].is_signed != component[0].is_signed) return false;
+    return true;
+  }
+};
+
+// An error if tile-parts are missing: decoders would leave them grey without a word.
+Status check_complete(ByteSpan bytes, const Headers& headers);
+
+}  // namespace restride::jpeg2000

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "codec/codec.h"
+
+namespace restride::jpeg2000 {
+
+extern const Format kFormat;
+std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions& options);
+std::unique_ptr<FormatEncoder> make_encoder(const CodecOptions& options);
+
+}  // namespace restride::jpeg2000

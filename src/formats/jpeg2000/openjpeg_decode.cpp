@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "base/checked.h"
+#include "base/error_util.h"
+#include "formats/jpeg2000/openjpeg_util.h"
+#include "formats/jpeg2000/planes.h"
+
+namespace restride::jpeg2000 {
+namespace {
+
+struct Input {
+  ByteSpan bytes;
+  std::size_t position = 0;
+};
+
+OPJ_SIZE_T read_bytes(void* to, OPJ_SIZE_T n, void* self) {
+  auto& in = *static_cast<Input*>(self);
+  const std::size_t left = in.bytes.size() - in.position;
+  if (left == 0) return static_cast<OPJ_SIZE_T>(-1);
+  n = std::min<OPJ_SIZE_T>(n, left);
+  std::memcpy(to, in.bytes.data() + in.position, n);
+  in.position += n;
+  return n;
+}
+OPJ_OFF_T skip_bytes(OPJ_OFF_T n, void* self) {
+  auto& in = *static_cast<Input*>(self);
+  if (n < 0 || static_cast<std::uint64_t>(n) > in.bytes.size() - in.position) {
+    in.position = in.bytes.size();
+    return -1;
+  }
+  in.position += static_cast<std::size_t>(n);
+  return n;
+}
+OPJ_BOOL seek_bytes(OPJ_OFF_T to, void* self) {
+  auto& in = *static_cast<Input*>(self);
+  if (to < 0 || static_cast<std::uint64_t>(to) > in.bytes.size()) return OPJ_FALSE;
+  in.position = static_cast<std::size_t>(to);
+  return OPJ_TRUE;
+}
+
+OpjStream open_stream(Input& input) {
+  OpjStream stream(opj_stream_create(std::size_t{64} << 10, OPJ_TRUE));
+  if (!stream) return stream;
+  opj_stream_set_read_function(stream.get(), read_bytes);
+  opj_stream_set_skip_function(stream.get(), skip_bytes);
+  opj_stream_set_seek_function(stream.get(), seek_bytes);
+  opj_stream_set_user_data(stream.get(), &input, nullptr);
+  opj_stream_set_user_data_length(stream.get(), input.bytes.size());
+  return stream;
+}
+
+// The part of the reference grid behind a window, moved out to where all components have samples.
+struct Area {
+  std::int64_t x0, y0, x1, y1;
+};
+Area area_of(const DecodeRequest& request, const Headers& headers) noexcept {
+  const std::int64_t step = std::int64_t{1} << request.reduce;
+  std::int64_t dx = 1, dy = 1;
+  for (std::uint32_t i = 0; i < headers.components; ++i) {
+    dx = std::max<std::int64_t>(dx, headers.component[i].dx);
+    dy = std::max<std::int64_t>(dy, headers.component[i].dy);
+  }
+  const ImageSpec& spec = request.info().spec;
+  const std::int64_t left = headers.x0, top = headers.y0, right = left + spec.width, bottom = top + spec.height;
+  const Rect& w = request.window;
+  const auto down = [](std::int64_t v, std::int64_t unit) { return v / unit * unit; };
+  return {std::max(left, down(left + w.x * step - dx * step, dx * step)),
+          std::max(top, down(top + w.y * step - dy * step, dy * step)), std::min(right, left + (w.right() + dx) * step),
+          std::min(bottom, top + (w.bottom() + dy) * step)};
+}
+
+// Brings a component of other depth or sign to the picture's, in place.
+void unify(opj_image_comp_t& component, unsigned bits, bool is_signed) noexcept {
+  const bool was_signed = component.sgnd != 0;
+  if (component.prec == bits && was_signed == is_signed) return;
+  const std::int64_t from_max = (std::int64_t{1} << component.prec) - 1, to_max = (std::int64_t{1} << bits) - 1;
+  const std::int64_t up = was_signed ? std::int64_t{1} << (component.prec - 1) : 0;
+  const std::int64_t down = is_signed ? std::int64_t{1} << (bits - 1) : 0;
+  const std::size_t n = std::size_t{component.w} * component.h;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::int64_t v = std::clamp<std::int64_t>(component.data[i] + up, 0, from_max);
+    component.data[i] = static_cast<OPJ_INT32>((v * to_max + from_max / 2) / from_max - down);
+  }
+}
+
+// A subsampled component at full size, each sample repeated, for the window only.
+std::span<OPJ_INT32> replicate(const opj_image_comp_t& component, const DecodeRequest& request, const Headers& headers,
+                               Scratch& scratch) {
+  const Rect& w = request.window;
+  const auto out = scratch.take<OPJ_INT32>(static_cast<std::size_t>(w.width * w.height));
+  if (!out.data()) return out;
+  const std::int64_t step = std::int64_t{1} << request.reduce;
+  const std::int64_t left = ceil_div<std::int64_t>(headers.x0, step), top = ceil_div<std::int64_t>(headers.y0, step);
+  const std::int64_t cx0 = ceil_div<std::int64_t>(component.x0, step), cy0 = ceil_div<std::int64_t>(component.y0, step);
+  for (std::int64_t y = 0; y < w.height; ++y) {
+    const std::int64_t cy = std::clamp<std::int64_t>((top + w.y + y) / component.dy - cy0, 0, component.h - 1);
+    for (std::int64_t x = 0; x < w.width; ++x) {
+      const std::int64_t cx = std::clamp<std::int64_t>((left + w.x + x) / component.dx - cx0, 0, component.w - 1);
+      out[static_cast<std::size_t>(y * w.width + x)] = component.data[cy * component.w + cx];
+    }
+  }
+  return out;
+}
+
+Status deliver(DecodeJob& job, opj_image_t& image, const Area& area, Scratch& scratch) {
+  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+  const ImageSpec& native = job.plan.native;
+  const Rect& window = job.request.window;
+  if (image.numcomps < native.channels)
+    return fail(Errc::corrupt, "%u channels were decoded where the headers promise %u", image.numcomps,
+                native.channels);
+  const std::int64_t step = std::int64_t{1} << job.request.reduce;
+  const std::int64_t left = ceil_div<std::int64_t>(area.x0, step), top = ceil_div<std::int64_t>(area.y0, step);
+  const std::int64_t x = ceil_div<std::int64_t>(headers.x0, step) + window.x - left,
+                     y = ceil_div<std::int64_t>(headers.y0, step) + window.y - top;
+  std::array<PlaneView, kMaxComponents> planes;
+  for (std::uint32_t c = 0; c < native.channels; ++c) {
+    opj_image_comp_t& component = image.comps[c];
+    if (!component.data || component.w == 0 || component.h == 0)
+      return fail(Errc::corrupt, "component %u has no pixels", c);
+    unify(component, native.bits(), is_signed(native.type));
+    if (component.dx != 1 || component.dy != 1) {
+      const auto full = replicate(component, job.request, headers, scratch);
+      if (!full.data()) return fail(Errc::out_of_memory, "no memory for an upsampled component");
+      planes[c] = {reinterpret_cast<const std::byte*>(full.data()), window.width * 4, 4};
+      continue;
+    }
+    if (x < 0 || y < 0 || x + window.width > component.w || y + window.height > component.h)
+      return fail(Errc::corrupt, "component %u is %u x %u, smaller than its headers promise", c, component.w,
+                  component.h);
+    planes[c] = {reinterpret_cast<const std::byte*>(component.data + y * component.w + x),
+                 static_cast<std::ptrdiff_t>(component.w) * 4, 4};
+  }
+  job.wrote = true;
+  job.sink.put({0, 0, window.width, window.height}, {planes.data(), native.channels});
+  return {};
+}
+
+}  // namespace
+
+Result<DecodePlan> plan_openjpeg(const DecodeRequest& request) {
+  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
+#if OPJ_VERSION_MAJOR == 2 && OPJ_VERSION_MINOR < 5
+  if (headers.ht && !openjph_takes(request)) return fail(Errc::unsupported, "HTJ2K needs OpenJPH, or OpenJPEG 2.5");
+#endif
+  DecodePlan plan;
+  plan.native = native_spec(request);
+  const ImageSpec& spec = request.info().spec;
+  plan.scratch =
+      static_cast<std::size_t>(saturating_mul(saturating_mul(spec.width, spec.height), headers.components * 8ULL));
+  plan.cost = static_cast<double>(spec.width) * spec.height * headers.components * (headers.ht ? 5 : 30);
+  return plan;
+}
+
+Status decode_openjpeg(DecodeJob& job, Scratch& scratch, Context& context) {
+  const DecodeRequest& request = job.request;
+  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
+  Input input{request.bytes};
+  const OpjStream stream = open_stream(input);
+  const Codec codec(opj_create_decompress(headers.jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K));
+  if (!stream || !codec) return fail(Errc::out_of_memory, "no memory for OpenJPEG");
+  Messages messages;
+  messages.install(codec.get());
+  opj_dparameters_t parameters;
+  opj_set_default_decoder_parameters(&parameters);
+  parameters.cp_reduce = request.reduce;
+  if (!opj_setup_decoder(codec.get(), &parameters))
+    return fail(Errc::internal, "OpenJPEG: %s", messages.or_default("set-up failed"));
+#if OPJ_VERSION_MAJOR == 2 && OPJ_VERSION_MINOR >= 5
+  (void)opj_decoder_set_strict_mode(codec.get(), OPJ_TRUE);
+#endif
+  constexpr std::int64_t kWorthThreads = 500000;
+  if (context.executor.concurrency() > 1 && request.window.width * request.window.height > kWorthThreads)
+    (void)opj_codec_set_threads(codec.get(), static_cast<int>(context.executor.concurrency()));
+
+  opj_image_t* raw = nullptr;
+  const bool read = opj_read_header(stream.get(), codec.get(), &raw);
+  OpjImage image(raw);
+  if (!read || !image) return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the headers are damaged"));
+  const Area area = area_of(request, headers);
+  const ImageSpec& spec = request.info().spec;
+  const bool whole = area.x0 == headers.x0 && area.y0 == headers.y0 &&
+                     area.x1 == std::int64_t{headers.x0} + spec.width &&
+                     area.y1 == std::int64_t{headers.y0} + spec.height;
+  if (!whole &&
+      !opj_set_decode_area(codec.get(), image.get(), static_cast<OPJ_INT32>(area.x0), static_cast<OPJ_INT32>(area.y0),
+                           static_cast<OPJ_INT32>(area.x1), static_cast<OPJ_INT32>(area.y1)))
+    return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the region could not be set"));
+  if (!opj_decode(codec.get(), stream.get(), image.get()))
+    return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the compressed pixels are damaged"));
+  return deliver(job, *image, area, scratch);
+}
+
+}  // namespace restride::jpeg2000

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// High-throughput JPEG 2000 (ISO/IEC 15444-15) through OpenJPH, which works a line at a time.
+#include "formats/jpeg2000/planes.h"
+
+#include "base/error_util.h"
+
+#if defined(RESTRIDE_HAVE_OPENJPH)
+
+#include <openjph/ojph_arch.h>
+#include <openjph/ojph_codestream.h>
+#include <openjph/ojph_file.h>
+#include <openjph/ojph_mem.h>
+#include <openjph/ojph_message.h>
+#include <openjph/ojph_params.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdarg>
+#include <mutex>
+#include <stdexcept>
+
+#include "formats/jpeg2000/quality.h"
+
+namespace restride::jpeg2000 {
+namespace {
+
+// OpenJPH's bases have virtual functions and no virtual destructor; these live for ever.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+// OpenJPH reports errors by calling this and expects it to throw.
+class Thrower final : public ojph::message_error {
+ public:
+  void operator()(int, const char*, int, const char* format, ...) override {
+    char text[256];
+    std::va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    throw std::runtime_error(text);
+  }
+};
+class Silent final : public ojph::message_warning {
+ public:
+  void operator()(int, const char*, int, const char*, ...) override {}
+};
+#pragma GCC diagnostic pop
+
+// The library's message handlers are global; ours are set once and never taken back.
+void take_messages() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    static Thrower thrower;
+    static Silent silent;
+    ojph::configure_error(&thrower);
+    ojph::configure_warning(&silent);
+  });
+}
+
+// Writes into a ByteSink.
+class SinkFile final : public ojph::outfile_base {
+ public:
+  explicit SinkFile(ByteSink& sink) : sink_(sink), start_(sink.size()) {}
+  size_t write(const void* data, size_t size) override {
+    if (!sink_.append(data, size)) throw std::bad_alloc();
+    return size;
+  }
+  ojph::si64 tell() override { return static_cast<ojph::si64>(sink_.size() - start_); }
+  void close() override {}
+
+ private:
+  ByteSink& sink_;
+  std::size_t start_;
+};
+
+// Lines of all components of one row, clamped; OpenJPH may give irreversible values outside their range.
+void copy_line(const ojph::line_buf& line, std::int64_t x, std::int64_t n, unsigned bits, bool is_signed,
+               std::int32_t* to) noexcept {
+  const std::int64_t half = std::int64_t{1} << (bits - 1);
+  const std::int64_t low = is_signed ? -half : 0, high = is_signed ? half - 1 : 2 * half - 1;
+  for (std::int64_t i = 0; i < n; ++i)
+    to[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(line.i32[x + i], low, high));
+}
+
+Status decode_lines(DecodeJob& job, Scratch& scratch) {
+  const DecodeRequest& request = job.request;
+  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
+  const ImageSpec& native = job.plan.native;
+  const Rect& window = request.window;
+  const ByteSpan stream = request.bytes.subspan(headers.codestream_offset);
+  ojph::mem_infile file;
+  file.open(reinterpret_cast<const ojph::ui8*>(stream.data()), stream.size());
+  ojph::codestream codestream;
+  codestream.read_headers(&file);
+  codestream.set_planar(false);
+  codestream.restrict_input_resolution(request.reduce, request.reduce);
+  codestream.create();
+  constexpr std::int64_t kBand = 16;
+  const std::size_t plane = static_cast<std::size_t>(window.width * kBand);
+  const auto band = scratch.take<std::int32_t>(plane * headers.components);
+  if (!band.data()) return fail(Errc::out_of_memory, "no memory for a band of rows");
+  std::array<PlaneView, kMaxComponents> planes;
+  for (std::uint32_t c = 0; c < headers.components; ++c)
+    planes[c] = {reinterpret_cast<const std::byte*>(band.data() + c * plane), window.width * 4, 4};
+  std::int64_t filled = 0;
+  for (std::int64_t y = 0; y < window.bottom(); ++y) {
+    for (std::uint32_t c = 0; c < headers.components; ++c) {
+      ojph::ui32 which = 0;
+      const ojph::line_buf* line = codestream.pull(which);
+      if (!line || which != c || line->size < static_cast<std::size_t>(window.right()))
+        return fail(Errc::corrupt, "OpenJPH: row %lld is missing", static_cast<long long>(y));
+      if (y >= window.y)
+        copy_line(*line, window.x, window.width, headers.component[c].bits, headers.component[c].is_signed,
+                  band.data() + c * plane + static_cast<std::size_t>(filled * window.width));
+    }
+    if (y < window.y) continue;
+    ++filled;
+    if (filled < kBand && y + 1 < window.bottom()) continue;
+    job.wrote = true;
+    job.sink.put({0, y + 1 - filled - window.y, window.width, filled}, {planes.data(), native.channels});
+    filled = 0;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool openjph_takes(const DecodeRequest& request) noexcept {
+  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
+  // Regions of tiled pictures and what needs mapping or upsampling are OpenJPEG's; so is a picture off the grid's
+  // origin.
+  return headers.ht && headers.uniform() && !headers.subsampled() && !headers.needs_mapping && headers.x0 == 0 &&
+         headers.y0 == 0 && headers.component[0].bits <= 16;
+}
+
+Status decode_openjph(DecodeJob& job, Scratch& scratch) {
+  take_messages();
+  try {
+    return decode_lines(job, scratch);
+  } catch (const std::bad_alloc&) {
+    return fail(Errc::out_of_memory, "OpenJPH ran out of memory");
+  } catch (const std::exception& e) {
+    return fail(Errc::corrupt, "OpenJPH: %s", e.what());
+  }
+}
+
+namespace {
+
+constexpr const char* kProgressions[] = {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"};
+
+Status encode_lines(EncodeJob& job, Scratch& scratch, unsigned levels) {
+  const ImageSpec& spec = job.plan.wanted;
+  const EncodeParams& params = *job.params;
+  const bool is_signed = restride::is_signed(spec.type);
+  ojph::codestream codestream;
+  ojph::param_siz siz = codestream.access_siz();
+  siz.set_image_extent(ojph::point(spec.width, spec.height));
+  siz.set_num_components(spec.channels);
+  for (ojph::ui32 c = 0; c < spec.channels; ++c) siz.set_component(c, ojph::point(1, 1), spec.bits(), is_signed);
+  if (params.tile_width) siz.set_tile_size(ojph::size(params.tile_width, params.tile_height));
+  ojph::param_cod cod = codestream.access_cod();
+  cod.set_num_decomposition(levels);
+  cod.set_block_dims(params.jpeg2k.code_block_size[0], params.jpeg2k.code_block_size[1]);
+  cod.set_progression_order(kProgressions[static_cast<int>(params.jpeg2k.progression)]);
+  cod.set_color_transform(params.jpeg2k.mct_mode == 1 && spec.channels >= 3);
+  const bool lossless = params.quality_type == QualityType::lossless;
+  cod.set_reversible(lossless);
+  if (!lossless) codestream.access_qcd().set_irrev_quant(static_cast<float>(quantization_step(params)));
+  codestream.set_planar(false);
+  SinkFile file(*job.sink);
+  codestream.write_headers(&file);
+
+  ImageSpec planar_spec = spec;
+  planar_spec.format = planar(spec.format);
+  planar_spec.type = is_signed ? SampleType::i32 : SampleType::u32;
+  planar_spec.height = 1;
+  const auto row = scratch.take<std::int32_t>(std::size_t{spec.width} * spec.channels);
+  if (!row.data()) return fail(Errc::out_of_memory, "no memory for a row");
+  const ImageView to = dense_view(reinterpret_cast<std::byte*>(row.data()), planar_spec);
+  ojph::ui32 next = 0;
+  ojph::line_buf* line = codestream.exchange(nullptr, next);
+  for (std::int64_t y = 0; y < spec.height; ++y) {
+    job.source.get({0, y, spec.width, 1}, to);
+    for (std::uint32_t c = 0; c < spec.channels; ++c) {
+      std::copy_n(row.data() + std::size_t{c} * spec.width, spec.width, line->i32);
+      line = codestream.exchange(line, next);
+    }
+  }
+  codestream.flush();
+  codestream.close();
+  return {};
+}
+
+}  // namespace
+
+Status encode_openjph(EncodeJob& job, Scratch& scratch, unsigned levels) {
+  take_messages();
+  try {
+    return encode_lines(job, scratch, levels);
+  } catch (const std::bad_alloc&) {
+    return fail(Errc::out_of_memory, "OpenJPH ran out of memory");
+  } catch (const std::exception& e) {
+    return fail(Errc::unsupported, "OpenJPH: %s", e.what());
+  }
+}
+
+}  // namespace restride::jpeg2000
+
+#else
+
+namespace restride::jpeg2000 {
+
+bool openjph_takes(const DecodeRequest&) noexcept { return false; }
+Status decode_openjph(DecodeJob&, Scratch&) { return fail(Errc::unsupported, "this build has no OpenJPH"); }
+Status encode_openjph(EncodeJob&, Scratch&, unsigned) {
+  return fail(Errc::unsupported, "HTJ2K encoding needs OpenJPH, which this build was made without");
+}
+
+}  // namespace restride::jpeg2000
+
+#endif

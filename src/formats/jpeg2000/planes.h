@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "codec/codec.h"
+#include "formats/jpeg2000/headers.h"
+
+namespace restride::jpeg2000 {
+
+// What both libraries deliver: 32-bit integers, one plane a channel.
+inline ImageSpec native_spec(const DecodeRequest& request) noexcept {
+  ImageSpec spec = request.info().spec;
+  spec.width = static_cast<std::uint32_t>(request.window.width);
+  spec.height = static_cast<std::uint32_t>(request.window.height);
+  const bool is_signed = restride::is_signed(spec.type);
+  spec.type = is_signed ? SampleType::i32 : SampleType::u32;
+  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
+  // A raw codestream says nothing of colour; chroma that is subsampled is chroma.
+  const bool chroma =
+      spec.channels == 3 && spec.color == ColorSpec::unchanged && headers.subsampled() && headers.component[0].dx == 1;
+  if (chroma) {
+    spec.format = SampleFormat::p_ycc;
+    spec.color = ColorSpec::sycc;
+  }
+  return spec;
+}
+
+// OpenJPEG: Part 1 and, from 2.5 on, HT.
+Result<DecodePlan> plan_openjpeg(const DecodeRequest& request);
+Status decode_openjpeg(DecodeJob& job, Scratch& scratch, Context& context);
+
+// OpenJPH: HT only. unsupported where it cannot take this stream.
+bool openjph_takes(const DecodeRequest& request) noexcept;
+Status decode_openjph(DecodeJob& job, Scratch& scratch);
+
+// Encoding; `levels` decompositions, PSNR in dB or lossless.
+Status encode_openjph(EncodeJob& job, Scratch& scratch, unsigned levels);
+
+// Wraps raw codestreams of OpenJPH.
+bool write_jp2_boxes(ByteSink& sink, const ImageSpec& spec, std::uint64_t codestream_bytes);
+std::size_t jp2_boxes_size(const ImageSpec& spec) noexcept;
+
+}  // namespace restride::jpeg2000
