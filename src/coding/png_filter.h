@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// PNG's row filters (ISO/IEC 15948, clause 9).
+// PNG's row filters (ISO/IEC 15948, clause 9), both ways. A filter predicts each byte from its neighbours
+//     c b      c, b: the row above (zeros above the first row)
+//     a x      a: the byte one pixel to the left (zero left of the first pixel)
+// and stores x - prediction, modulo 256.
 #pragma once
 
 #include <cstddef>
@@ -7,17 +10,24 @@
 
 namespace restride::png_filter {
 
-inline constexpr unsigned kTypes = 5;  // none, sub, up, average, Paeth
+enum class Type : std::uint8_t { none, sub, up, average, paeth };  // 9.2, Table 9.1
+inline constexpr unsigned kTypes = 5;
+inline constexpr unsigned kLargestPixel = 8;  // bytes: four samples of 16 bits
 
-// Undoes filter `type` (below kTypes) on `row` of n bytes in place. `above` is the unfiltered row above (zeros for the
-// first); pixel is the distance to the corresponding byte on the left, at least 1.
-void undo(unsigned type, std::uint8_t* row, const std::uint8_t* above, std::size_t n, std::size_t pixel) noexcept;
+// Reconstructs one row of `n` bytes: `filtered` and the reconstructed row above, `above`, give `row`. `pixel` is the
+// distance to the neighbour in bytes, 1 to 8, and `n` is a multiple of it. `row` may be `filtered` itself, but not
+// overlap `above`. Reads and writes nothing beyond n bytes.
+void reconstruct(Type type, unsigned pixel, const std::byte* filtered, const std::byte* above, std::byte* row,
+                 std::size_t n) noexcept;
+// The same, written as the standard has it: for processors without a fast version, and the judge of those.
+void reconstruct_reference(Type type, unsigned pixel, const std::byte* filtered, const std::byte* above, std::byte* row,
+                           std::size_t n) noexcept;
 
-// The same, byte by byte from the definition; judges undo().
-void undo_reference(unsigned type, std::uint8_t* row, const std::uint8_t* above, std::size_t n, std::size_t pixel) noexcept;
+// Filters one row. `filtered` must overlap neither of the others.
+void apply(Type type, unsigned pixel, const std::byte* row, const std::byte* above, std::byte* filtered,
+           std::size_t n) noexcept;
 
-// Filters `row` into `out` (n bytes each) and returns the sum of the absolute values of the result as signed bytes.
-std::uint64_t apply(unsigned type, const std::uint8_t* row, const std::uint8_t* above, std::size_t n, std::size_t pixel,
-                    std::uint8_t* out) noexcept;
+// The sum of the filtered bytes' distances from zero, taken as signed: what 12.7 suggests to choose a filter by.
+std::uint64_t sum_of_distances(const std::byte* filtered, std::size_t n) noexcept;
 
 }  // namespace restride::png_filter

@@ -1,266 +1,281 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inflates the IDAT chunks where they lie, a band of rows at a time, undoes the filters and delivers.
-#include <isa-l/igzip_lib.h>
-#include <libdeflate.h>
-
+// PNG decoding: a band of rows at a time is inflated, reconstructed while it is in the cache, and delivered.
 #include <algorithm>
 #include <cstring>
 
 #include "base/checked.h"
 #include "base/error_util.h"
 #include "coding/png_filter.h"
-#include "formats/png/headers.h"
+#include "formats/png/expand.h"
+#include "formats/png/idat.h"
 #include "formats/png/png.h"
 
 namespace restride::png {
 namespace {
 
-// The zlib stream (10.1) that the IDAT chunks carry together.
-class IdatStream {
+constexpr std::size_t kBandBytes = std::size_t{192} << 10;  // with the pixels made of it, within a second level cache
+
+const Headers& headers_of(const DecodeRequest& request) noexcept {
+  return static_cast<const Headers&>(*request.stream->detail);
+}
+
+// How many of the indices i >= 0 have start + step * i < end, at most `most`.
+std::uint32_t count_below(std::int64_t end, std::uint32_t start, std::uint32_t step, std::uint32_t most) noexcept {
+  if (end <= start) return 0;
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(most, ceil_div<std::int64_t>(end - start, step)));
+}
+
+// What of a pass is there, and what of that lies in the window.
+struct PassGeometry {
+  Pass grid;
+  std::uint32_t width, height;
+  std::uint32_t left, right, top, bottom;  // columns and rows of the pass in the window, half open
+
+  PassGeometry(const Pass& pass, const Headers& headers, const Rect& window) noexcept : grid(pass) {
+    width = count_below(headers.width, pass.x0, pass.dx, 0xffffffffU);
+    height = count_below(headers.height, pass.y0, pass.dy, 0xffffffffU);
+    left = count_below(window.x, pass.x0, pass.dx, width);
+    right = count_below(window.right(), pass.x0, pass.dx, width);
+    top = count_below(window.y, pass.y0, pass.dy, height);
+    bottom = count_below(window.bottom(), pass.y0, pass.dy, height);
+  }
+  bool empty() const noexcept { return width == 0 || height == 0; }  // then it has no filter types either (9.1)
+  bool in_window() const noexcept { return left < right && top < bottom; }
+};
+
+std::uint32_t rows_a_band(std::uint64_t row_bytes, std::uint32_t rows) noexcept {
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kBandBytes / (row_bytes + 1), 1, std::max(rows, 1U)));
+}
+
+// Inflated bytes that have to be read for a window.
+std::uint64_t needed_bytes(const Headers& headers, const Rect& window) noexcept {
+  std::uint64_t needed = 0, before = 0;
+  for (const Pass& pass : headers.passes()) {
+    const PassGeometry geometry(pass, headers, window);
+    if (geometry.empty()) continue;
+    const std::uint64_t stride = headers.row_bytes(geometry.width) + 1;
+    if (geometry.in_window()) needed = saturating_add(before, saturating_mul(stride, geometry.bottom));
+    before = saturating_add(before, saturating_mul(stride, geometry.height));
+  }
+  return needed;
+}
+
+template <std::size_t kBytes>
+void scatter_pixels(const std::byte* from, std::size_t count, std::byte* to, std::ptrdiff_t step) noexcept {
+  for (std::size_t i = 0; i < count; ++i, from += kBytes, to += step) std::memcpy(to, from, kBytes);
+}
+
+void scatter(const std::byte* from, std::size_t count, std::size_t pixel, std::byte* to, std::ptrdiff_t step) noexcept {
+  switch (pixel) {
+    case 1:
+      return scatter_pixels<1>(from, count, to, step);
+    case 2:
+      return scatter_pixels<2>(from, count, to, step);
+    case 3:
+      return scatter_pixels<3>(from, count, to, step);
+    case 4:
+      return scatter_pixels<4>(from, count, to, step);
+    case 6:
+      return scatter_pixels<6>(from, count, to, step);
+    default:
+      return scatter_pixels<8>(from, count, to, step);
+  }
+}
+
+// One job from its first byte to its last pixel.
+class PictureDecoder {
  public:
-  IdatStream(inflate_state& state, ByteSpan bytes, std::uint64_t first_idat) noexcept : state_(state), reader_(bytes) {
-    reader_.seek(first_idat);
-    isal_inflate_init(&state_);
-    state_.crc_flag = ISAL_ZLIB;
-    state_.avail_in = 0;
-  }
+  PictureDecoder(DecodeJob& job, IdatReader& reader, Scratch& scratch) noexcept
+      : job_(job),
+        headers_(headers_of(job.request)),
+        window_(job.request.window),
+        reader_(reader),
+        scratch_(scratch),
+        expander_(headers_, job.plan.native) {}
 
-  // Exactly n bytes into `to`.
-  Status read(std::uint8_t* to, std::size_t n) {
-    while (n) {
-      const std::uint32_t part = n > (1U << 30) ? 1U << 30 : static_cast<std::uint32_t>(n);
-      state_.next_out = to;
-      state_.avail_out = part;
-      while (state_.avail_out) {
-        if (state_.avail_in == 0) RESTRIDE_TRY(next_chunk());
-        RESTRIDE_TRY(inflate());
-        if (state_.block_state == ISAL_BLOCK_FINISH && state_.avail_out)
-          return fail_at(Errc::corrupt, reader_.position(), "the compressed pixels end too early");
-      }
-      to += part;
-      n -= part;
+  Status run() {
+    RESTRIDE_TRY(reader_.open(job_.request.bytes, headers_));
+    RESTRIDE_TRY(take_memory());
+    const auto passes = headers_.passes();
+    std::size_t used = 0;  // passes up to the last that is seen in the window
+    for (std::size_t i = 0; i < passes.size(); ++i)
+      if (const PassGeometry pass(passes[i], headers_, window_); !pass.empty() && pass.in_window()) used = i + 1;
+    bool at_end = true;  // of the last row of the last pass
+    for (std::size_t i = 0; i < passes.size(); ++i) {
+      const PassGeometry pass(passes[i], headers_, window_);
+      if (pass.empty()) continue;
+      if (i < used) RESTRIDE_TRY(decode_pass(pass, i + 1 == used ? pass.bottom : pass.height));
+      at_end = i < used && (i + 1 < used || pass.bottom == pass.height);
     }
-    return {};
-  }
-
-  // After the last row: the end of the stream and its Adler-32, which streams that go on too long do not have here.
-  Status finish() {
-    std::uint8_t spare[64];
-    for (int i = 0; state_.block_state != ISAL_BLOCK_FINISH; ++i) {
-      if (state_.avail_in == 0) RESTRIDE_TRY(next_chunk());
-      state_.next_out = spare;
-      state_.avail_out = sizeof spare;
-      RESTRIDE_TRY(inflate());
-      if (state_.avail_out != sizeof spare) return {};  // more data than pixels: harmless, as in libpng
+    if (at_end) {
+      RESTRIDE_TRY(reader_.finish());
+      RESTRIDE_TRY(check_end());
     }
+    if (headers_.interlaced && !job_.sink.direct())
+      job_.sink.put_interleaved({0, 0, window_.width, window_.height}, pixels_.data(), pixels_stride_);
     return {};
   }
 
  private:
-  Status inflate() {
-    const int result = isal_inflate(&state_);
-    if (result == ISAL_DECOMP_OK || result == ISAL_END_INPUT) return {};
-    return fail_at(Errc::corrupt, reader_.position() - state_.avail_in,
-                   result == ISAL_INCORRECT_CHECKSUM ? "the compressed pixels have a wrong checksum (Adler-32)"
-                                                     : "the compressed pixels are damaged (inflate: %d)", result);
-  }
+  Status take_memory();
+  Status decode_pass(const PassGeometry& pass, std::uint32_t rows);
+  Status reconstruct_band(const PassGeometry& pass, std::uint32_t first, std::uint32_t rows);
+  void deliver_row(const PassGeometry& pass, std::uint32_t row, std::uint32_t band_first, const std::byte* data);
+  void deliver_band(const PassGeometry& pass, std::uint32_t first, std::uint32_t rows);
 
-  Status next_chunk() {
-    const std::uint64_t at = reader_.position();
-    const std::uint32_t length = reader_.u32();
-    const std::size_t type_at = reader_.position();
-    const std::uint32_t type = reader_.u32();
-    if (reader_.overran()) return fail_at(Errc::truncated, reader_.bytes().size(), "the file ends before its last pixels");
-    constexpr std::uint32_t kIdat = 0x49444154;
-    if (type != kIdat) return fail_at(Errc::corrupt, at, "the compressed pixels end too early");
-    const ByteSpan data = reader_.take(length);
-    const std::uint32_t crc = reader_.u32();
-    if (reader_.overran()) return fail_at(Errc::truncated, reader_.bytes().size(), "the file ends inside an IDAT chunk");
-    if (libdeflate_crc32(0, reader_.bytes().data() + type_at, length + std::size_t{4}) != crc)
-      return fail_at(Errc::corrupt, at, "wrong CRC of an IDAT chunk");
-    // isal_inflate does not write to its input.
-    state_.next_in = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(data.data()));
-    state_.avail_in = length;
+  // 5.6: a file that was cut behind the picture data is still a file that was cut.
+  Status check_end() const {
+    if (headers_.end == Headers::End::missing)
+      return fail_at(Errc::truncated, headers_.end_offset, "the file ends before its last chunk (IEND)");
+    if (headers_.end == Headers::End::corrupt)
+      return fail_at(Errc::corrupt, headers_.end_offset, "damaged behind the picture data, before or in IEND");
     return {};
   }
 
-  inflate_state& state_;
-  ByteReader reader_;
+  // Rows can be reconstructed right in the caller's memory.
+  bool straight() const noexcept {
+    return job_.sink.direct() && expander_.is_copy() && !headers_.interlaced && window_.width == headers_.width;
+  }
+  std::byte* target_row(std::int64_t y) const noexcept { return job_.sink.direct_view().at(0, y); }
+
+  DecodeJob& job_;
+  const Headers& headers_;
+  const Rect window_;
+  IdatReader& reader_;
+  Scratch& scratch_;
+  const Expander expander_;
+
+  std::span<std::byte> band_;    // the last row of the band before, then a band of filtered rows with their types
+  std::span<std::byte> pixels_;  // a band of native pixels; the whole window where it is interlaced
+  std::ptrdiff_t pixels_stride_ = 0;
+  std::span<std::byte> pass_row_;     // native pixels of one row of a pass
+  std::size_t row_bytes_ = 0;         // of the current pass
+  const std::byte* above_ = nullptr;  // the reconstructed row above
 };
 
-// Rows of one pass, unfiltered in place in a band; the row above the band is kept in front of it.
-class RowReader {
- public:
-  RowReader(IdatStream& stream, std::span<std::uint8_t> space, std::size_t row_bytes, std::size_t pixel) noexcept
-      : stream_(stream), space_(space), row_bytes_(row_bytes), pixel_(pixel), capacity_(space.size() / (row_bytes + 1) - 1) {
-    std::memset(space_.data(), 0, row_bytes_ + 1);
+Status PictureDecoder::take_memory() {
+  const std::uint64_t row_bytes = headers_.row_bytes(headers_.width);
+  const std::uint32_t rows = rows_a_band(row_bytes, headers_.height);
+  band_ = scratch_.take<std::byte>(row_bytes + rows * (row_bytes + 1));
+  bool enough = band_.data() != nullptr;
+  const std::uint64_t window_row = static_cast<std::uint64_t>(window_.width) * expander_.pixel_bytes();
+  pixels_stride_ = static_cast<std::ptrdiff_t>(window_row);
+  if (headers_.interlaced) {
+    pass_row_ = scratch_.take<std::byte>(window_row);
+    enough = enough && pass_row_.data();
   }
-
-  std::size_t capacity() const noexcept { return capacity_; }  // rows a call of read may ask for
-  // Makes rows 0 to n - 1 of the band available.
-  Status read(std::size_t n) {
-    std::uint8_t* first = space_.data();
-    if (filled_) std::memcpy(first, first + filled_ * (row_bytes_ + 1), row_bytes_ + 1);
-    filled_ = n;
-    RESTRIDE_TRY(stream_.read(first + row_bytes_ + 1, n * (row_bytes_ + 1)));
-    for (std::size_t i = 1; i <= n; ++i) {
-      std::uint8_t* at = first + i * (row_bytes_ + 1);
-      if (*at >= png_filter::kTypes) return fail(Errc::corrupt, "a row has filter type %u", *at);
-      png_filter::undo(*at, at + 1, at - row_bytes_, row_bytes_, pixel_);
-    }
-    return {};
+  if (!job_.sink.direct() && (headers_.interlaced || !expander_.is_copy())) {
+    const auto kept = headers_.interlaced ? static_cast<std::uint64_t>(window_.height) : rows;
+    pixels_ = scratch_.take<std::byte>(saturating_mul(window_row, kept));
+    enough = enough && pixels_.data();
   }
-  const std::uint8_t* row(std::size_t i) const noexcept { return space_.data() + (i + 1) * (row_bytes_ + 1) + 1; }
-
- private:
-  IdatStream& stream_;
-  std::span<std::uint8_t> space_;
-  std::size_t row_bytes_, pixel_, capacity_;
-  std::size_t filled_ = 0;
-};
-
-unsigned sample_at(const std::uint8_t* row, std::size_t i, unsigned bits) noexcept {
-  if (bits == 8) return row[i];
-  if (bits == 16) return static_cast<unsigned>(row[2 * i] << 8 | row[2 * i + 1]);
-  const std::size_t bit = i * bits;
-  return (row[bit / 8] >> (8 - bits - bit % 8)) & ((1U << bits) - 1);
+  if (!enough)
+    return fail(Errc::out_of_memory, "no memory for rows of %llu bytes", static_cast<unsigned long long>(row_bytes));
+  return {};
 }
 
-// Pixels [x, x + n) of an unfiltered row as native samples, `step` bytes from pixel to pixel.
-void expand(const Headers& h, const ImageSpec& native, const std::uint8_t* row, std::size_t x, std::size_t n, std::byte* to, std::size_t step) noexcept {
-  if (h.color == ColorType::palette) {
-    for (std::size_t i = 0; i < n; ++i, to += step) std::memcpy(to, h.palette[sample_at(row, x + i, h.bits)].data(), native.channels);
-    return;
+// Reads the first `rows` rows of a pass; those in the window are delivered.
+Status PictureDecoder::decode_pass(const PassGeometry& pass, std::uint32_t rows) {
+  row_bytes_ = static_cast<std::size_t>(headers_.row_bytes(pass.width));
+  const std::uint32_t at_once = rows_a_band(row_bytes_, rows);
+  std::byte* const kept_row = band_.data();
+  std::memset(kept_row, 0, row_bytes_);
+  above_ = kept_row;
+  for (std::uint32_t first = 0; first < rows;) {
+    const std::uint32_t n = std::min(at_once, rows - first);
+    RESTRIDE_TRY(reader_.read(band_.subspan(row_bytes_, n * (row_bytes_ + 1))));
+    RESTRIDE_TRY(reconstruct_band(pass, first, n));
+    first += n;
+    const bool in_band = above_ > kept_row && above_ < kept_row + band_.size();
+    if (in_band) std::memcpy(kept_row, above_, row_bytes_);
+    if (in_band) above_ = kept_row;
   }
-  const unsigned channels = h.stored_channels();
-  const bool wide = h.bits == 16;
-  const std::uint32_t opaque = (1U << h.bits) - 1;
-  for (std::size_t i = 0; i < n; ++i, to += step) {
-    bool keyed = h.transparency;
-    for (unsigned c = 0; c < channels; ++c) {
-      const unsigned v = sample_at(row, (x + i) * channels + c, h.bits);
-      keyed = keyed && v == h.transparent[c];
-      if (wide)
-        store(to + 2 * c, static_cast<std::uint16_t>(v), std::endian::native);
-      else
-        to[c] = static_cast<std::byte>(v);
-    }
-    if (!h.transparency) continue;
-    const std::uint32_t alpha = keyed ? 0 : opaque;
-    if (wide)
-      store(to + 2 * channels, static_cast<std::uint16_t>(alpha), std::endian::native);
-    else
-      to[channels] = static_cast<std::byte>(alpha);
+  return {};
+}
+
+Status PictureDecoder::reconstruct_band(const PassGeometry& pass, std::uint32_t first, std::uint32_t rows) {
+  if (!pass.in_window()) return {};
+  rows = std::min(rows, pass.bottom > first ? pass.bottom - first : 0);  // nothing below depends on the rest
+  std::byte* filtered = band_.data() + row_bytes_;
+  for (std::uint32_t i = 0; i < rows; ++i, filtered += row_bytes_ + 1) {
+    const auto type = static_cast<unsigned>(*filtered);
+    if (type >= png_filter::kTypes)
+      return fail(Errc::corrupt, "IDAT: row %u of the picture has filter type %u; 0 to 4 exist",
+                  pass.grid.y0 + pass.grid.dy * (first + i), type);
+    const bool seen = first + i >= pass.top;
+    if (seen) job_.wrote = true;
+    std::byte* out = seen && straight() ? target_row(first + i - window_.y) : filtered + 1;
+    png_filter::reconstruct(static_cast<png_filter::Type>(type), headers_.filter_distance(), filtered + 1, above_, out,
+                            row_bytes_);
+    above_ = out;
+    if (seen && !straight()) deliver_row(pass, first + i, first, out);
+  }
+  if (!straight() && !headers_.interlaced && !job_.sink.direct()) deliver_band(pass, first, rows);
+  return {};
+}
+
+// Brings one row into its final place, or, where the sink is to convert it, into the band of native pixels.
+void PictureDecoder::deliver_row(const PassGeometry& pass, std::uint32_t row, std::uint32_t band_first,
+                                 const std::byte* data) {
+  const std::size_t count = pass.right - pass.left;
+  const bool direct = job_.sink.direct();
+  const std::int64_t y = std::int64_t{pass.grid.y0} + std::int64_t{pass.grid.dy} * row - window_.y;
+  if (headers_.interlaced) {
+    const std::int64_t x = std::int64_t{pass.grid.x0} + std::int64_t{pass.grid.dx} * pass.left - window_.x;
+    const auto pixel = static_cast<std::ptrdiff_t>(expander_.pixel_bytes());
+    std::byte* to = (direct ? target_row(y) : pixels_.data() + y * pixels_stride_) + x * pixel;
+    expander_.expand(data, pass.left, count, pass_row_.data());
+    scatter(pass_row_.data(), count, expander_.pixel_bytes(), to, pixel * pass.grid.dx);
+  } else if (direct) {
+    expander_.expand(data, pass.left, count, target_row(y));
+  } else if (!expander_.is_copy()) {
+    const std::uint32_t in_band = row - std::max(band_first, pass.top);
+    expander_.expand(data, pass.left, count, pixels_.data() + in_band * pixels_stride_);
   }
 }
 
-struct State {
-  inflate_state inflate;
-};
+// Hands the band's rows in the window to the sink.
+void PictureDecoder::deliver_band(const PassGeometry& pass, std::uint32_t first, std::uint32_t rows) {
+  const std::uint32_t from = std::max(first, pass.top), to = first + rows;
+  if (from >= to) return;
+  const Rect where{0, from - window_.y, window_.width, to - from};
+  if (!expander_.is_copy()) return job_.sink.put_interleaved(where, pixels_.data(), pixels_stride_);
+  const std::size_t stride = row_bytes_ + 1;
+  const std::byte* data = band_.data() + row_bytes_ + (from - first) * stride + 1;
+  job_.sink.put_interleaved(where, data + pass.left * expander_.pixel_bytes(), static_cast<std::ptrdiff_t>(stride));
+}
 
 class Decoder final : public ImageDecoder {
  public:
   Result<DecodePlan> plan(const DecodeRequest& request) const override {
-    const ImageSpec& stored = request.info().spec;
+    const Headers& headers = headers_of(request);
+    // Deflate makes at most 258 bytes of 2 bits: less data than that cannot hold the rows, and no memory is taken.
+    constexpr std::uint64_t kLargestRatio = 1032;
+    const std::uint64_t needed = needed_bytes(headers, request.window);
+    if (needed > saturating_mul(headers.data_bytes, kLargestRatio))
+      return fail_at(Errc::truncated, headers.data_offset, "IDAT: %llu compressed bytes cannot hold %u x %u pixels",
+                     static_cast<unsigned long long>(headers.data_bytes), headers.width, headers.height);
     DecodePlan plan;
-    plan.native = stored;
-    if (stored.color == ColorSpec::palette) plan.native.color = ColorSpec::srgb;
+    plan.native = native_spec(headers, request.info().spec, request.wanted);
     plan.native.width = static_cast<std::uint32_t>(request.window.width);
     plan.native.height = static_cast<std::uint32_t>(request.window.height);
-    const auto& h = headers_of(request);
-    plan.scratch = band_bytes(row_bytes_of(h, stored.width), stored.height);
-    if (h.interlaced) plan.scratch += static_cast<std::size_t>(saturating_mul(saturating_mul(stored.width, stored.height), plan.native.channels, size_of(stored.type)));
-    plan.cost = static_cast<double>(stored.width) * static_cast<double>(request.window.bottom()) * 2.5;
+    const std::uint64_t row_bytes = headers.row_bytes(headers.width);
+    const std::uint64_t rows = rows_a_band(row_bytes, headers.height);
+    const std::uint64_t pixels =
+        saturating_mul(plan.native.row_bytes(), headers.interlaced ? plan.native.height + 1 : rows);
+    plan.scratch = static_cast<std::size_t>(saturating_add(saturating_mul(row_bytes + 1, rows + 1), pixels));
+    plan.cost = static_cast<double>(needed);
     return plan;
   }
 
  protected:
   Status decode_one(DecodeJob& job, Scratch& scratch, Context&) override {
-    auto state = states_.lease();
-    const Headers& h = headers_of(job.request);
-    IdatStream stream(state->inflate, job.request.bytes, h.first_idat);
-    return h.interlaced ? decode_interlaced(job, h, stream, scratch) : decode_rows(job, h, stream, scratch);
+    auto reader = readers_.lease();
+    return PictureDecoder(job, *reader, scratch).run();
   }
 
  private:
-  static const Headers& headers_of(const DecodeRequest& request) noexcept { return static_cast<const Headers&>(*request.stream->detail); }
-  static std::size_t row_bytes_of(const Headers& h, std::uint64_t width) noexcept {
-    return static_cast<std::size_t>(ceil_div<std::uint64_t>(width * h.bits_per_pixel(), 8));
-  }
-  // A band of about 128 KiB, so that rows are still in the cache when they are delivered.
-  static std::size_t band_bytes(std::size_t row_bytes, std::uint64_t rows) noexcept {
-    constexpr std::size_t kBand = std::size_t{128} << 10;
-    const std::uint64_t fit = kBand / (row_bytes + 1);
-    return (row_bytes + 1) * static_cast<std::size_t>(1 + std::clamp<std::uint64_t>(fit, 1, std::max<std::uint64_t>(rows, 1)));
-  }
-  static std::size_t pixel_distance(const Headers& h) noexcept { return std::max(1U, h.bits_per_pixel() / 8); }
-
-  static Status decode_rows(DecodeJob& job, const Headers& h, IdatStream& stream, Scratch& scratch) {
-    const ImageSpec& stored = job.request.info().spec;
-    const ImageSpec& native = job.plan.native;
-    const Rect& window = job.request.window;
-    const std::size_t row_bytes = row_bytes_of(h, stored.width);
-    const auto space = scratch.take<std::uint8_t>(band_bytes(row_bytes, stored.height));
-    const std::size_t line = native.row_bytes();
-    const auto expanded = scratch.take<std::byte>(line);
-    if (!space.data() || !expanded.data()) return fail(Errc::out_of_memory, "no memory for a band of rows");
-    const bool as_stored = h.bits == 8 && h.color != ColorType::palette && !h.transparency;
-    const std::size_t pixel = native.channels * size_of(native.type);
-    RowReader rows(stream, space, row_bytes, pixel_distance(h));
-    for (std::int64_t y = 0; y < window.bottom();) {
-      const auto n = static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(rows.capacity()), window.bottom() - y));
-      RESTRIDE_TRY(rows.read(n));
-      for (std::size_t i = 0; i < n; ++i, ++y) {
-        if (y < window.y) continue;
-        job.wrote = true;
-        const Rect where{0, y - window.y, window.width, 1};
-        if (as_stored) {
-          job.sink.put_interleaved(where, reinterpret_cast<const std::byte*>(rows.row(i)) + static_cast<std::size_t>(window.x) * pixel, 0);
-          continue;
-        }
-        std::byte* to = job.sink.direct() ? job.sink.direct_view().at(0, where.y) : expanded.data();
-        expand(h, native, rows.row(i), static_cast<std::size_t>(window.x), static_cast<std::size_t>(window.width), to, pixel);
-        if (!job.sink.direct()) job.sink.put_interleaved(where, expanded.data(), 0);
-      }
-    }
-    return window.bottom() == stored.height ? stream.finish() : Status();
-  }
-
-  // 8.2: seven pictures, each a sieve of the whole.
-  static Status decode_interlaced(DecodeJob& job, const Headers& h, IdatStream& stream, Scratch& scratch) {
-    struct Pass {
-      unsigned x, y, dx, dy;
-    };
-    static constexpr Pass kPasses[] = {{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}};
-    const ImageSpec& stored = job.request.info().spec;
-    const Rect& window = job.request.window;
-    const std::size_t pixel = job.plan.native.channels * size_of(job.plan.native.type);
-    const std::size_t line = stored.width * pixel;
-    const auto picture = scratch.take<std::byte>(line * stored.height);
-    if (!picture.data()) return fail(Errc::out_of_memory, "no memory for the interlaced picture");
-    for (const Pass& pass : kPasses) {
-      if (stored.width <= pass.x || stored.height <= pass.y) continue;
-      const std::size_t width = (stored.width - pass.x + pass.dx - 1) / pass.dx, height = (stored.height - pass.y + pass.dy - 1) / pass.dy;
-      const std::size_t row_bytes = row_bytes_of(h, width);
-      const auto space = scratch.take<std::uint8_t>(band_bytes(row_bytes, height));
-      if (!space.data()) return fail(Errc::out_of_memory, "no memory for a band of rows");
-      RowReader rows(stream, space, row_bytes, pixel_distance(h));
-      for (std::size_t y = 0; y < height;) {
-        const std::size_t n = std::min(rows.capacity(), height - y);
-        RESTRIDE_TRY(rows.read(n));
-        for (std::size_t i = 0; i < n; ++i, ++y)
-          expand(h, job.plan.native, rows.row(i), 0, width, picture.data() + (pass.y + y * pass.dy) * line + pass.x * pixel, pass.dx * pixel);
-      }
-    }
-    RESTRIDE_TRY(stream.finish());
-    job.wrote = true;
-    job.sink.put_interleaved({0, 0, window.width, window.height},
-                             picture.data() + static_cast<std::size_t>(window.y) * line + static_cast<std::size_t>(window.x) * pixel,
-                             static_cast<std::ptrdiff_t>(line));
-    return {};
-  }
-
-  StatePool<State> states_;
+  StatePool<IdatReader> readers_;
 };
 
 }  // namespace

@@ -20,9 +20,12 @@ constexpr std::size_t kMaxChunk = 0x7fffffff;
 Result<int> level_of(const EncodeParams& params) {
   if (params.quality_type == QualityType::default_quality) return kDefaultLevel;
   if (params.quality_type != QualityType::lossless)
-    return fail(Errc::unsupported, "PNG is lossless: use QualityType.LOSSLESS with a level of 0 (stored) to 9 (smallest) as quality_value");
+    return fail(
+        Errc::unsupported,
+        "PNG is lossless: use QualityType.LOSSLESS with a level of 0 (stored) to 9 (smallest) as quality_value");
   const double level = std::nearbyint(params.quality_value);
-  if (!(level >= 0 && level <= 9)) return fail(Errc::invalid_argument, "PNG level %g is outside 0 to 9", params.quality_value);
+  if (!(level >= 0 && level <= 9))
+    return fail(Errc::invalid_argument, "PNG level %g is outside 0 to 9", params.quality_value);
   return static_cast<int>(level);
 }
 
@@ -50,17 +53,25 @@ class Encoder final : public ImageEncoder {
   Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const override {
     if (params.tile_width) return fail(Errc::unsupported, "PNG has no tiles");
     RESTRIDE_TRY(level_of(params));
-    if (input.type != SampleType::u8 && input.type != SampleType::u16) return fail(Errc::unsupported, "PNG holds uint8 or uint16 samples");
+    if (input.type != SampleType::u8 && input.type != SampleType::u16)
+      return fail(Errc::unsupported, "PNG holds uint8 or uint16 samples");
     if (input.channels > 4) return fail(Errc::unsupported, "PNG holds 1 to 4 channels, not %u", input.channels);
     EncodePlan plan;
     plan.wanted = input;
     plan.wanted.precision = static_cast<std::uint8_t>(8 * size_of(input.type));
     const bool gray = params.color == ColorSpec::gray;
     switch (gray ? 1 : input.channels) {
-      case 1: plan.wanted.format = SampleFormat::i_y; break;
-      case 2: plan.wanted.format = SampleFormat::i_ya; break;
-      case 3: plan.wanted.format = SampleFormat::i_rgb; break;
-      default: plan.wanted.format = channels_of(input.format) == 3 ? SampleFormat::i_rgb : SampleFormat::i_rgba;
+      case 1:
+        plan.wanted.format = SampleFormat::i_y;
+        break;
+      case 2:
+        plan.wanted.format = SampleFormat::i_ya;
+        break;
+      case 3:
+        plan.wanted.format = SampleFormat::i_rgb;
+        break;
+      default:
+        plan.wanted.format = channels_of(input.format) == 3 ? SampleFormat::i_rgb : SampleFormat::i_rgba;
     }
     plan.wanted.channels = channels_of(plan.wanted.format);
     plan.wanted.color = plan.wanted.channels < 3 ? ColorSpec::gray : ColorSpec::srgb;
@@ -106,7 +117,9 @@ class Encoder final : public ImageEncoder {
       const auto* row = reinterpret_cast<const std::uint8_t*>(job.source.row(y, reinterpret_cast<std::byte*>(current)));
       if (spec.type == SampleType::u16) {
         for (std::size_t i = 0; i < line; i += 2)
-          store(reinterpret_cast<std::byte*>(current) + i, load<std::uint16_t>(reinterpret_cast<const std::byte*>(row) + i, std::endian::native), std::endian::big);
+          store(reinterpret_cast<std::byte*>(current) + i,
+                load<std::uint16_t>(reinterpret_cast<const std::byte*>(row) + i, std::endian::native),
+                std::endian::big);
       } else if (row != current) {
         std::memcpy(current, row, line);
       }
@@ -117,7 +130,10 @@ class Encoder final : public ImageEncoder {
       } else {
         std::uint64_t least = kSaturated;
         for (unsigned type = level == 1 ? 1 : 0; type < png_filter::kTypes; ++type) {
-          const std::uint64_t sum = png_filter::apply(type, current, above, line, pixel, trial);
+          png_filter::apply(static_cast<png_filter::Type>(type), static_cast<unsigned>(pixel),
+                            reinterpret_cast<const std::byte*>(current), reinterpret_cast<const std::byte*>(above),
+                            reinterpret_cast<std::byte*>(trial), line);
+          const std::uint64_t sum = png_filter::sum_of_distances(reinterpret_cast<const std::byte*>(trial), line);
           if (sum >= least) continue;
           least = sum;
           chosen = type;
@@ -139,7 +155,9 @@ class Encoder final : public ImageEncoder {
     const std::size_t size = libdeflate_zlib_compress(compressor, filtered.data(), filtered.size(), room + 8, bound);
     if (size == 0) return fail(Errc::internal, "libdeflate failed");
     if (size > kMaxChunk) return fail(Errc::unsupported, "the compressed picture is larger than 2 GiB");
-    return put_chunk(sink, "IDAT", room + 8, size) ? Status() : Status(fail(Errc::out_of_memory, "no memory for the encoded picture"));
+    return put_chunk(sink, "IDAT", room + 8, size)
+               ? Status()
+               : Status(fail(Errc::out_of_memory, "no memory for the encoded picture"));
   }
 
   std::array<StatePool<Deflater>, 10> deflaters_;
