@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "codec/codec.h"
+
+namespace restride::tiff {
+
+extern const Format kFormat;
+std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions& options);
+std::unique_ptr<FormatEncoder> make_encoder(const CodecOptions& options);
+// The same, writing BigTIFF where a file may become `big_from` bytes or more.
+std::unique_ptr<FormatEncoder> make_encoder_from(std::uint64_t big_from);
+
+}  // namespace restride::tiff
