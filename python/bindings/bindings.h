@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the binding files share. The extension is deliberately plain: handles, integers and tuples; names, defaults and
+// conveniences live in the Python package.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+
+#include "restride/restride.h"
+
+namespace restride::python {
+
+namespace nb = nanobind;
+
+// An Error as (code name, message, offset or None), from which the package makes its exception.
+nb::object to_python(const Error& error);
+// Raises restride's exception for `error`.
+[[noreturn]] void raise(const Error& error);
+
+template <class T>
+T unwrap(Result<T> result) {
+  if (!result) raise(result.error());
+  return *std::move(result);
+}
+
+// Keeps a Python object alive from C++; released under the GIL, from whatever thread.
+std::shared_ptr<const void> keep_alive(nb::object object);
+
+void bind_code_stream(nb::module_& m);
+void bind_image(nb::module_& m);
+void bind_dlpack(nb::module_& m);
+void bind_codecs(nb::module_& m);
+
+}  // namespace restride::python

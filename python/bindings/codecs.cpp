@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings.h"
+
+namespace restride::python {
+namespace {
+
+CodecOptions options_of(int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends, const std::string& text) {
+  CodecOptions options;
+  options.device = device;
+  options.max_threads = threads;
+  for (const auto& [kind, hint, policy] : backends)
+    options.backends.push_back({static_cast<BackendKind>(kind), hint, static_cast<LoadHintPolicy>(policy)});
+  options.options = text;
+  return options;
+}
+
+// One entry an image: None, or an error as a tuple.
+nb::list report(const std::vector<Status>& statuses) {
+  nb::list out;
+  for (const Status& status : statuses) out.append(status ? nb::none() : to_python(status.error()));
+  return out;
+}
+
+// (apply_exif_orientation, color, format, allow_any_depth, reduce, max_pixels or None, max_memory or None)
+using DecodeTuple = std::tuple<bool, int, int, bool, int, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
+
+DecodeParams params_of(const DecodeTuple& t) {
+  DecodeParams p;
+  p.apply_exif_orientation = std::get<0>(t);
+  p.color = static_cast<ColorSpec>(std::get<1>(t));
+  p.format = static_cast<SampleFormat>(std::get<2>(t));
+  p.allow_any_depth = std::get<3>(t);
+  p.reduce = static_cast<std::uint8_t>(std::get<4>(t));
+  if (const auto& pixels = std::get<5>(t)) p.limits.max_pixels = *pixels;
+  if (const auto& memory = std::get<6>(t)) p.limits.max_memory = *memory;
+  return p;
+}
+
+nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Image*> out, const DecodeTuple& params) {
+  std::vector<Status> statuses(in.size());
+  {
+    const nb::gil_scoped_release release;
+    self.decode(in, out, statuses, params_of(params));
+  }
+  return report(statuses);
+}
+
+// (quality_type, quality_value, color, subsampling or None, progressive, optimized_huffman, code_block (2), resolutions,
+//  bitstream, progression, mct, ht, tile_width, tile_height, tiff_compression)
+EncodeParams encode_params_of(nb::tuple t) {
+  EncodeParams p;
+  p.quality_type = static_cast<QualityType>(nb::cast<int>(t[0]));
+  p.quality_value = nb::cast<double>(t[1]);
+  p.color = static_cast<ColorSpec>(nb::cast<int>(t[2]));
+  if (!t[3].is_none()) p.subsampling = static_cast<ChromaSubsampling>(nb::cast<int>(t[3]));
+  p.jpeg.progressive = nb::cast<bool>(t[4]);
+  p.jpeg.optimized_huffman = nb::cast<bool>(t[5]);
+  const auto block = nb::cast<std::tuple<std::uint32_t, std::uint32_t>>(t[6]);
+  p.jpeg2k.code_block_size = {std::get<0>(block), std::get<1>(block)};
+  p.jpeg2k.num_resolutions = nb::cast<std::uint32_t>(t[7]);
+  p.jpeg2k.bitstream = static_cast<Jpeg2kBitstream>(nb::cast<int>(t[8]));
+  p.jpeg2k.progression = static_cast<Jpeg2kProgression>(nb::cast<int>(t[9]));
+  p.jpeg2k.mct_mode = nb::cast<std::uint8_t>(t[10]);
+  p.jpeg2k.ht = nb::cast<bool>(t[11]);
+  p.tile_width = nb::cast<std::uint32_t>(t[12]);
+  p.tile_height = nb::cast<std::uint32_t>(t[13]);
+  p.tiff_compression = static_cast<TiffCompression>(nb::cast<int>(t[14]));
+  return p;
+}
+
+nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& codec, std::vector<CodeStream*> out, nb::tuple params) {
+  const EncodeParams p = encode_params_of(params);
+  std::vector<Status> statuses(in.size());
+  {
+    const nb::gil_scoped_release release;
+    self.encode(in, codec, out, statuses, p);
+  }
+  return report(statuses);
+}
+
+nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::string> paths, const std::string& codec, nb::tuple params) {
+  const EncodeParams p = encode_params_of(params);
+  std::vector<Status> statuses(in.size());
+  {
+    const nb::gil_scoped_release release;
+    for (std::size_t i = 0; i < in.size(); ++i)
+      if (in[i]) statuses[i] = self.write(paths[i], *in[i], codec, p);
+      else statuses[i] = Error{Errc::invalid_argument, "no image to encode", Error::kNoOffset};
+  }
+  return report(statuses);
+}
+
+}  // namespace
+
+void bind_codecs(nb::module_& m) {
+  nb::class_<Decoder>(m, "Decoder")
+      .def("__init__",
+           [](Decoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends, const std::string& options) {
+             new (self) Decoder(unwrap(Decoder::create(options_of(device, threads, backends, options))));
+           })
+      .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"));
+  nb::class_<Encoder>(m, "Encoder")
+      .def("__init__",
+           [](Encoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends, const std::string& options) {
+             new (self) Encoder(unwrap(Encoder::create(options_of(device, threads, backends, options))));
+           })
+      .def("encode", &encode, nb::arg("images"), nb::arg("codec"), nb::arg("streams"), nb::arg("params"))
+      .def("write", &write, nb::arg("images"), nb::arg("paths"), nb::arg("codec"), nb::arg("params"));
+}
+
+}  // namespace restride::python

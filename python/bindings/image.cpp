@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings.h"
+
+namespace restride::python {
+namespace {
+
+nb::tuple spec_tuple(const ImageSpec& s) {
+  return nb::make_tuple(s.height, s.width, s.channels, static_cast<int>(s.type), static_cast<int>(s.precision),
+                        static_cast<int>(s.format), static_cast<int>(s.color));
+}
+
+// Memory that somebody else owns, as (address, spec..., strides in bytes).
+void wrap(Image& self, std::uintptr_t data, std::uint32_t height, std::uint32_t width, std::uint32_t channels, int type, int precision,
+          int format, int color, std::ptrdiff_t row_stride, std::ptrdiff_t pixel_stride, std::ptrdiff_t channel_stride, nb::object owner) {
+  ImageView view;
+  view.data = reinterpret_cast<std::byte*>(data);
+  view.spec = {width, height, channels, static_cast<SampleType>(type), static_cast<SampleFormat>(format), static_cast<ColorSpec>(color),
+               static_cast<std::uint8_t>(precision)};
+  view.row_stride = row_stride;
+  view.pixel_stride = pixel_stride;
+  view.channel_stride = channel_stride;
+  self = unwrap(Image::wrap(view, keep_alive(std::move(owner))));
+}
+
+}  // namespace
+
+void bind_image(nb::module_& m) {
+  nb::class_<Image>(m, "Image", nb::dynamic_attr())
+      .def("__init__", [](Image* self) { new (self) Image(Memory::host); })
+      .def("_wrap", &wrap)
+      .def_prop_ro("_spec", [](const Image& self) { return spec_tuple(self.spec()); })
+      .def_prop_ro("_strides",
+                   [](const Image& self) {
+                     const ImageView& v = self.view();
+                     return nb::make_tuple(v.row_stride, v.pixel_stride, v.channel_stride);
+                   })
+      .def_prop_ro("_address", [](const Image& self) { return reinterpret_cast<std::uintptr_t>(self.view().data); })
+      .def_prop_ro("_contiguous", [](const Image& self) { return self.view().contiguous(); })
+      .def_prop_ro("_borrowed", &Image::borrowed)
+      .def_prop_ro("size", &Image::size, "Bytes of the current picture, without padding.")
+      .def_prop_ro("capacity", &Image::capacity, "Bytes that the buffer can hold.");
+}
+
+}  // namespace restride::python

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CodeStream: encoded bytes and what their headers say."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._enums import ChromaSubsampling, ColorSpec, SampleFormat
+from ._params import CodeStreamView, Region
+
+DTYPES = tuple(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"))
+
+
+class CodeStream(_core.CodeStream):  # type: ignore[misc]
+    """Encoded bytes: CodeStream(bytes or array), CodeStream(path), CodeStream(capacity, pin_memory=True) for output.
+
+    Bytes and arrays are not copied but kept alive; files are mapped and must not change while the stream lives. Headers
+    are parsed once, on the first property asked for. Safe to use from several threads, except while it is encoded into.
+    """
+
+    def __init__(self, source: Any = 0, bitstream_offset: Any = None, limit_images: int = 0, *, pin_memory: bool = True,
+                 pre_allocated_size: int | None = None, filename: Any = None, bytes: Any = None, array: Any = None) -> None:  # fmt: skip
+        self._source: Any = None
+        for given in (filename, bytes, array, pre_allocated_size):
+            if given is not None:
+                source = given
+        native = self._make(source, bitstream_offset, pin_memory)
+        offset = None if isinstance(source, (int, np.integer)) and not isinstance(source, bool) else (bitstream_offset or None)
+        if offset is not None or limit_images:
+            native = native._sub(0, None, [], offset, limit_images)
+        super().__init__(native)
+        self._view: CodeStreamView | None = None
+
+    def _make(self, source: Any, second: Any, pin_memory: bool) -> Any:
+        if isinstance(source, (int, np.integer)):
+            if source < 0:
+                raise ValueError("a capacity cannot be negative")
+            return _core.CodeStream._create(int(source), bool(pin_memory if second is None else second))
+        if isinstance(source, (str, os.PathLike)):
+            try:
+                return _core.CodeStream._open(os.fspath(source))
+            except FileNotFoundError as error:
+                raise FileNotFoundError(2, f"Failed to create code stream: {error}", os.fspath(source)) from None
+        if isinstance(source, np.ndarray):
+            if source.ndim != 1:
+                raise ValueError(f"array has incorrect number of dimensions: {source.ndim}; expected 1")
+            source = np.ascontiguousarray(source, dtype=np.uint8)
+        elif hasattr(source, "read"):
+            source = source.read()
+        if not isinstance(source, (bytes_type, bytearray, memoryview, np.ndarray)):
+            raise TypeError(f"CodeStream(): incompatible function arguments: {type(source).__name__}; give a path, bytes, a "
+                            "one-dimensional uint8 array, an open binary file or a capacity")  # fmt: skip
+        self._source = source
+        return _core.CodeStream._borrow(source)
+
+    @classmethod
+    def _of(cls, native: Any, source: Any, view: CodeStreamView | None) -> CodeStream:
+        self = cls.__new__(cls)
+        _core.CodeStream.__init__(self, native)
+        self._source = source
+        self._view = view
+        return self
+
+    def get_sub_code_stream(self, image_idx: Any = 0, region: Region | None = None, bitstream_offset: int | None = None,
+                            limit_images: int = 0, *, view: CodeStreamView | None = None) -> CodeStream:  # fmt: skip
+        """A view on one image and region of this stream; keeps it alive, copies nothing."""
+        if isinstance(image_idx, CodeStreamView):
+            view = image_idx
+        if view is None:
+            view = CodeStreamView(image_idx, region, bitstream_offset, limit_images)
+        if not isinstance(view.image_idx, (int, np.integer)) or view.image_idx < 0:
+            raise TypeError("get_sub_code_stream(): incompatible function arguments: image_idx must be an integer of 0 or more")
+        rect = None
+        fill: list[float] = []
+        if view.region is not None and view.region.ndim:
+            r = view.region
+            if r.ndim != 2:
+                raise RuntimeError(f"a region of an image has 2 dimensions (y, x), not {r.ndim}")
+            rect = (*r.start, *r.end)
+            fill = [float(v) for v in r.out_of_bounds_samples]
+        try:
+            native = self._sub(int(view.image_idx), rect, fill, view.bitstream_offset or None, view.limit_images)
+        except ValueError as error:
+            raise RuntimeError(str(error)) from None
+        if self._view is not None and self._view.region is not None and view.region is None:
+            view = CodeStreamView(view.image_idx, self._view.region, view.bitstream_offset, view.limit_images)
+        return CodeStream._of(native, self, view)
+
+    def _info(self) -> tuple[Any, ...]:
+        try:
+            return self._describe()  # type: ignore[no-any-return]
+        except (RuntimeError, ValueError) as error:
+            raise RuntimeError(f"Failed to get code stream info: {error}") from error
+
+    @property
+    def codec_name(self) -> str:
+        """"jpeg", "jpeg2k", "tiff", "png", "webp", "bmp" or "pnm"."""
+        return self._info()[0]  # type: ignore[no-any-return]
+
+    @property
+    def num_images(self) -> int:
+        return self._info()[1]  # type: ignore[no-any-return]
+
+    @property
+    def height(self) -> int:
+        """Rows as stored, also for a region's view."""
+        return self._info()[2]  # type: ignore[no-any-return]
+
+    @property
+    def width(self) -> int:
+        """Columns as stored, also for a region's view."""
+        return self._info()[3]  # type: ignore[no-any-return]
+
+    @property
+    def num_channels(self) -> int:
+        return self._info()[4]  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return DTYPES[self._info()[5]]
+
+    @property
+    def precision(self) -> int:
+        """Significant bits of a sample."""
+        return self._info()[6]  # type: ignore[no-any-return]
+
+    @property
+    def sample_format(self) -> SampleFormat:
+        return SampleFormat(self._info()[7])
+
+    @property
+    def color_spec(self) -> ColorSpec:
+        return ColorSpec(self._info()[8])
+
+    @property
+    def chroma_subsampling(self) -> ChromaSubsampling:
+        return ChromaSubsampling(self._info()[9])
+
+    def _tile(self, i: int) -> int | None:
+        tiles = self._info()[11]
+        return None if tiles is None else tiles[i]
+
+    @property
+    def num_tiles_y(self) -> int | None:
+        return self._tile(0)
+
+    @property
+    def num_tiles_x(self) -> int | None:
+        return self._tile(1)
+
+    @property
+    def tile_height(self) -> int | None:
+        return self._tile(2)
+
+    @property
+    def tile_width(self) -> int | None:
+        return self._tile(3)
+
+    @property
+    def tile_offset_y(self) -> int | None:
+        return self._tile(4)
+
+    @property
+    def tile_offset_x(self) -> int | None:
+        return self._tile(5)
+
+    @property
+    def ifd_offset(self) -> int:
+        """TIFF: where the image's directory starts; otherwise 0."""
+        return self._info()[12]  # type: ignore[no-any-return]
+
+    @property
+    def next_ifd_offset(self) -> int | None:
+        """TIFF: where the next directory starts, or None."""
+        return self._info()[13]  # type: ignore[no-any-return]
+
+    next_bitstream_offset = next_ifd_offset
+
+    @property
+    def subifd_offsets(self) -> list[int]:
+        return self._info()[14]  # type: ignore[no-any-return]
+
+    @property
+    def view(self) -> CodeStreamView | None:
+        if self._view is None and self._writable and self.size:
+            return CodeStreamView(0)
+        return self._view
+
+    def __bytes__(self) -> bytes:
+        return self._bytes()  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return self.size  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        try:
+            return (f"CodeStream(codec={self.codec_name} size={self.size} capacity={self.capacity} {self.width}x{self.height} "
+                    f"{self.color_spec} {self.sample_format} {self.dtype})")  # fmt: skip
+        except RuntimeError:
+            return f"CodeStream(size={self.size} capacity={self.capacity})"
+
+
+bytes_type = type(b"")

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decoder and Encoder."""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._code_stream import CodeStream
+from ._enums import BackendKind
+from ._errors import CodecWarning, Error, make_error
+from ._image import Image, as_image
+from ._params import Backend, DecodeParams, EncodeParams
+
+_ON_ERROR = ("none", "raise", "return")
+_DEFAULT_DECODE = DecodeParams()
+_DEFAULT_ENCODE = EncodeParams()
+
+
+def _backend_tuples(backends: Any) -> list[tuple[int, float, int]]:
+    out = []
+    for b in backends or ():
+        if isinstance(b, (int, BackendKind)):
+            b = Backend(b)
+        out.append((int(b.backend_kind), float(b.load_hint), int(b.load_hint_policy)))
+    return out
+
+
+class _Codec:
+    """What Decoder and Encoder share: the native object, error policy, context management."""
+
+    _native_type: Any
+    _what: str
+
+    def __init__(self, device_id: int = -1, max_num_cpu_threads: int = 0, backends: Any = None, options: str = "", *,
+                 on_error: str = "none") -> None:  # fmt: skip
+        self._on_error = self._policy(on_error)
+        self._device = device_id
+        self.errors: list[Error | None] = []
+        try:
+            self._native: Any = self._native_type(device_id, max_num_cpu_threads, _backend_tuples(backends), options)
+        except Error as error:
+            raise RuntimeError(f"Internal error - Could not create {self._what}. Code: 7 ({error})") from error
+
+    @property
+    def device_id(self) -> int:
+        return self._device
+
+    @staticmethod
+    def _policy(on_error: str) -> str:
+        if on_error not in _ON_ERROR:
+            raise ValueError(f"on_error is one of {', '.join(_ON_ERROR)}, not {on_error!r}")
+        return on_error
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._native = None
+
+    def _settle(self, results: list[Any], errors: list[Error | None], on_error: str | None) -> list[Any]:
+        """Puts None, an exception object, or nothing in place of what failed; the reasons are kept in ``errors``."""
+        self.errors = errors
+        if not any(errors):
+            return results
+        policy = self._on_error if on_error is None else self._policy(on_error)
+        for i, error in enumerate(errors):
+            if error is None:
+                continue
+            if policy == "raise":
+                raise error
+            if policy == "none":
+                warnings.warn(CodecWarning(f"image #{i} was not {self._what[:-1]}d: {error}", i, error), stacklevel=4)
+            results[i] = error if policy == "return" else None
+        return results
+
+
+def _is_batch(source: Any) -> bool:
+    if isinstance(source, list):
+        return True
+    # (bytes or path, offset, limit) are the arguments of one CodeStream
+    return isinstance(source, tuple) and not (len(source) in (2, 3) and all(isinstance(v, int) for v in source[1:]))
+
+
+def _stream_of(source: Any) -> CodeStream | None:
+    if source is None or isinstance(source, CodeStream):
+        return source
+    return CodeStream(*source) if isinstance(source, tuple) else CodeStream(source)
+
+
+class Decoder(_Codec):
+    """Decodes code streams, files and bytes into images.
+
+    Keep one and use it from as many threads as you like. A failed image gives None in its place and a CodecWarning with the
+    reason, which ``errors`` keeps too; on_error="raise" raises the first error after the batch, "return" puts the exceptions
+    in place.
+    """
+
+    _native_type = _core.Decoder
+    _what = "decoder"
+
+    def decode(self, src: Any, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
+               params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None) -> Any:  # fmt: skip
+        """Decodes one source into an Image, or a list of sources into a list; into ``image`` or ``images`` where given."""
+        if _is_batch(src):
+            if image is not None:
+                raise TypeError("decode(): a list of sources takes images=, not image=")
+            return self._decode(list(src), None if images is None else list(images), params, on_error)
+        if images is not None:
+            raise TypeError("decode(): a single source takes image=, not images=")
+        return self._decode([src], [image], params, on_error)[0]
+
+    read = decode
+
+    def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None, on_error: str | None) -> list[Any]:
+        if images is not None and len(images) != len(sources):
+            raise ValueError(f"Size mismatch - images list has {len(images)} items, but code_streams list has {len(sources)} items.")
+        for i in images or ():
+            if i is not None and not isinstance(i, Image):
+                raise TypeError(f"decode(): incompatible function arguments: an image is a {type(i).__name__}; wrap it by as_image")
+        streams = [_stream_of(s) for s in sources]
+        results: list[Any] = [i if i is not None else Image() for i in images] if images is not None else [Image() for _ in sources]
+        errors: list[Error | None] = [None] * len(sources)
+        work = [i for i, s in enumerate(streams) if s is not None]
+        for i, s in enumerate(streams):
+            if s is None:
+                results[i] = None
+        if self._native is None:
+            for i in work:
+                errors[i] = make_error("invalid_argument", "the decoder was closed by its with block")
+            return self._settle(results, errors, on_error)
+        statuses = self._native.decode([streams[i] for i in work], [results[i] for i in work], (params or _DEFAULT_DECODE)._tuple())
+        refused = None
+        for i, status in zip(work, statuses):
+            if status is not None:
+                errors[i] = make_error(*status)
+                if status[0] == "invalid_argument" and refused is None:
+                    refused = errors[i]
+        if refused is not None:  # the caller's mistake, not the picture's
+            self.errors = errors
+            raise refused
+        return self._settle(results, errors, on_error)
+
+
+class Encoder(_Codec):
+    """Encodes images into code streams and files. Errors as with Decoder."""
+
+    _native_type = _core.Encoder
+    _what = "encoder"
+
+    def encode(self, image_s: Any, codec: str = "", *, code_stream_s: Any = None, params: EncodeParams | None = None,
+               cuda_stream: int = 0, on_error: str | None = None) -> Any:  # fmt: skip
+        """Encodes one image or a list; into ``code_stream_s`` where given, whose buffers are reused and grow."""
+        codec = self._codec_name(codec)
+        if isinstance(image_s, list):
+            if code_stream_s is not None and (not isinstance(code_stream_s, (list, tuple)) or len(code_stream_s) < len(image_s)):
+                raise ValueError("if multiple images are provided, code_stream_s must be a list of CodeStreams the same size as the number of images")
+            return self._encode(image_s, codec, code_stream_s, params, on_error)
+        if isinstance(code_stream_s, (list, tuple)):
+            if len(code_stream_s) != 1:
+                raise ValueError("code_stream_s must be a single CodeStream if single image is provided")
+            code_stream_s = code_stream_s[0]
+        return self._encode([image_s], codec, None if code_stream_s is None else [code_stream_s], params, on_error)[0]
+
+    @staticmethod
+    def _codec_name(codec: str) -> str:
+        if not codec:
+            raise ValueError("Unspecified codec.")
+        if codec.startswith(".") and not _core.codec_for(codec):
+            raise ValueError("Unsupported codec.")
+        return codec
+
+    @staticmethod
+    def _image_of(source: Any) -> Image | None:
+        if source is None or isinstance(source, Image):
+            return source
+        try:
+            return as_image(source)
+        except (RuntimeError, ValueError, TypeError):
+            return None
+
+    def _encode(self, sources: list[Any], codec: str, streams: Any, params: EncodeParams | None, on_error: str | None) -> list[Any]:
+        images = [self._image_of(s) for s in sources]
+        results: list[Any] = [CodeStream(0) for _ in sources] if streams is None else list(streams[: len(sources)])
+        errors: list[Error | None] = [None] * len(sources)
+        if self._native is None:
+            errors = [make_error("invalid_argument", "the encoder was closed by its with block") for _ in sources]
+            return self._settle(results, errors, on_error)
+        work = []
+        for i, (source, image) in enumerate(zip(sources, images)):
+            if source is None:
+                results[i] = None
+            elif image is None:
+                errors[i] = make_error("invalid_argument", f"a {type(source).__name__} is no image: see as_image")
+            else:
+                work.append(i)
+        if work:
+            statuses = self._native.encode([images[i] for i in work], codec, [results[i] for i in work], (params or _DEFAULT_ENCODE)._tuple())
+            for i, status in zip(work, statuses):
+                errors[i] = None if status is None else make_error(*status)
+        return self._settle(results, errors, on_error)
+
+    def write(self, file_name: Any, image: Any, codec: str = "", params: EncodeParams | None = None, cuda_stream: int = 0, *,
+              on_error: str | None = None) -> Any:  # fmt: skip
+        """Encodes into a file, or a list of images into a list of files; gives the names. A file is complete or not there."""
+        if isinstance(file_name, (list, tuple)):
+            if len(file_name) != len(image):
+                raise ValueError(f"Size mismatch - filenames list has {len(file_name)} items, but images list has {len(image)} items.")
+            return self._write([os.fspath(f) for f in file_name], list(image), codec, params, on_error)
+        return self._write([os.fspath(file_name)], [image], codec, params, on_error)[0]
+
+    def _write(self, names: list[str], sources: list[Any], codec: str, params: EncodeParams | None, on_error: str | None) -> list[Any]:
+        if codec:
+            self._codec_name(codec)
+        for name in names if not codec else ():
+            if not _core.codec_for(os.path.splitext(name)[1]):
+                raise ValueError(f"Unsupported codec. {name!r} has no known extension: give codec=")
+        results: list[Any] = list(names)
+        errors: list[Error | None] = [None] * len(names)
+        images = [self._image_of(s) for s in sources]
+        work = [i for i, image in enumerate(images) if image is not None]
+        for i, image in enumerate(images):
+            if image is None:
+                results[i] = None
+                if sources[i] is not None:
+                    errors[i] = make_error("invalid_argument", f"a {type(sources[i]).__name__} is no image: see as_image")
+        if self._native is None:
+            raise RuntimeError("the encoder was closed by its with block")
+        statuses = self._native.write([images[i] for i in work], [names[i] for i in work], codec, (params or _DEFAULT_ENCODE)._tuple())
+        for i, status in zip(work, statuses):
+            if status is None:
+                continue
+            errors[i] = make_error(*status)
+            if status[0] in ("io", "not_found"):
+                self.errors = errors
+                raise RuntimeError(f"Failed to create code stream: {errors[i]}") from errors[i]
+        return self._settle(results, errors, on_error)
+
+
+def imread(source: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
+    """The picture as a NumPy array; raises on failure. Keywords: those of DecodeParams."""
+    image = _shared_decoder().decode(source, params=DecodeParams(**kwargs), on_error="raise")
+    return np.asarray(image)
+
+
+def imwrite(file_name: Any, pixels: Any, codec: str = "", **kwargs: Any) -> None:
+    """Writes an array or Image to a file; raises on failure. Keywords: those of EncodeParams."""
+    _shared_encoder().write(file_name, pixels, codec, EncodeParams(**kwargs), on_error="raise")
+
+
+@functools.cache
+def _shared_decoder() -> Decoder:
+    return Decoder()
+
+
+@functools.cache
+def _shared_encoder() -> Encoder:
+    return Encoder()

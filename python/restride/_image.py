@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Image: pixels in memory that is reused, and the ways in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._code_stream import DTYPES
+from ._enums import ColorSpec, ImageBufferKind, SampleFormat
+
+_CHANNELS = {3: 1, 4: 1, 5: 2, 6: 2, 7: 3, 8: 3, 9: 3, 10: 3, 11: 3, 12: 3, 13: 4, 14: 4, 15: 4, 16: 4, 17: 4, 18: 4}
+_DEFAULTS = {1: (SampleFormat.I_Y, ColorSpec.GRAY), 2: (SampleFormat.I_YA, ColorSpec.GRAY),
+             3: (SampleFormat.I_RGB, ColorSpec.SRGB), 4: (SampleFormat.I_RGBA, ColorSpec.SRGB)}  # fmt: skip
+_TYPES = {(d.kind, d.itemsize): i for i, d in enumerate(DTYPES)}
+
+
+class Image(_core.Image):  # type: ignore[misc]
+    """Pixels, (H, W, C) or planar (C, H, W). Made by a decoder or by as_image; has no public constructor.
+
+    Its buffer grows when a larger picture is decoded into it and never shrinks; memory given by as_image is never
+    reallocated. Not safe for concurrent use by itself.
+    """
+
+    @property
+    def width(self) -> int:
+        return self._spec[1]  # type: ignore[no-any-return]
+
+    @property
+    def height(self) -> int:
+        return self._spec[0]  # type: ignore[no-any-return]
+
+    @property
+    def num_channels(self) -> int:
+        return self._spec[2]  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return 3
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return DTYPES[self._spec[3]]
+
+    @property
+    def precision(self) -> int:
+        """Significant bits of a sample."""
+        return self._spec[4] or self.dtype.itemsize * 8  # type: ignore[no-any-return]
+
+    @property
+    def sample_format(self) -> SampleFormat:
+        return SampleFormat(self._spec[5])
+
+    @property
+    def color_spec(self) -> ColorSpec:
+        return ColorSpec(self._spec[6])
+
+    @property
+    def _planar(self) -> bool:
+        return self._spec[5] > 0 and self._spec[5] % 2 == 1
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        h, w, c = self._spec[:3]
+        return (c, h, w) if self._planar else (h, w, c)
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """Bytes from row to row, pixel to pixel, channel to channel, in the order of ``shape``."""
+        row, pixel, channel = self._strides
+        return (channel, row, pixel) if self._planar else (row, pixel, channel)
+
+    @property
+    def buffer_kind(self) -> ImageBufferKind:
+        return ImageBufferKind.STRIDED_HOST
+
+    @property
+    def device_id(self) -> int:
+        return -1
+
+    @property
+    def cuda_stream(self) -> int:
+        return 0
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {"version": 3, "shape": self.shape, "typestr": self.dtype.str, "data": (self._address, False),
+                "strides": None if self._contiguous else self.strides}  # fmt: skip
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        raise AttributeError("Unable to initialize __cuda_array_interface__: Image buffer is not on device "
+                             "(it is in host memory). Call '.cuda()' to transfer it.")  # fmt: skip
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = np.asarray(_View(self))
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            if copy is False:
+                raise ValueError("Unable to avoid a copy: the dtype asked for is not the image's")
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def cpu(self) -> Image:
+        """This image in host memory: itself."""
+        return self
+
+    def cuda(self, synchronize: bool = True, device_id: int = -1, cuda_stream: int = 0) -> Image:
+        """This image in device memory."""
+        raise RuntimeError("this build of restride has no CUDA: the image stays in host memory")
+
+    def to_dlpack(self, cuda_stream: Any = None) -> Any:
+        """A DLPack capsule of these pixels; keeps the image alive."""
+        return _core._dlpack_export(self)
+
+    def __dlpack__(self, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+        if dl_device is not None and tuple(dl_device) != (1, 0):
+            raise BufferError("the image is in host memory and can only be exported there")
+        if copy:
+            raise BufferError("the image is exported without a copy only")
+        return _core._dlpack_export(self)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def __repr__(self) -> str:
+        return f"Image(shape={self.shape} dtype={self.dtype} {self.color_spec} {self.sample_format} capacity={self.capacity})"
+
+
+class _View:
+    """What NumPy needs to make a view that keeps the image alive."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self.__array_interface__ = image.__array_interface__
+
+
+def _check_format(format_: int, channels: int) -> None:
+    need = _CHANNELS.get(int(format_), 0)
+    if need > channels:
+        raise ValueError("Invalid sample_format for the number of channels. Sample format requires at least "
+                         f"{need} channel(s), but image has only {channels} channel(s).")  # fmt: skip
+
+
+def _wrap(owner: Any, address: int, shape: tuple[int, ...], strides: tuple[int, ...] | None, kind: str, itemsize: int,
+          sample_format: int | None, color_spec: int | None, precision: int | None) -> Image:  # fmt: skip
+    if len(shape) < 2:
+        raise RuntimeError("Unexpected number of dimensions. At least 2 dimensions are expected.")
+    if len(shape) > 3:
+        raise RuntimeError("Unexpected number of dimensions. At most 3 dimensions are expected.")
+    if (kind, itemsize) not in _TYPES:
+        raise RuntimeError("Sample data type not supported, must be UNSIGNED, SIGNED, FLOAT")
+    planar = sample_format is not None and int(sample_format) > 0 and int(sample_format) % 2 == 1
+    if strides is None:
+        dense = []
+        step = itemsize
+        for n in reversed(shape):
+            dense.append(step)
+            step *= n
+        strides = tuple(reversed(dense))
+    if len(shape) == 2:
+        shape = (1, *shape) if planar else (*shape, 1)
+        strides = (shape[1] * strides[0], *strides) if planar else (*strides, itemsize)
+    if planar:
+        (channels, height, width), (channel_stride, row_stride, pixel_stride) = shape, strides
+    else:
+        (height, width, channels), (row_stride, pixel_stride, channel_stride) = shape, strides
+    if channels < 1:
+        raise RuntimeError("Unexpected number of channels. At least 1 channel is expected.")
+    if channels == 1 and not planar:
+        channel_stride = itemsize
+    dense_pixels = pixel_stride == (itemsize if planar else itemsize * channels) and (planar or channel_stride == itemsize)
+    if width == 1 and not planar:  # NumPy may give any stride along an axis of one
+        dense_pixels, pixel_stride = channels == 1 or channel_stride == itemsize, itemsize * channels
+    row_bytes = width * itemsize * (1 if planar else channels)
+    if not dense_pixels or (row_stride < row_bytes and height > 1) or (planar and channels > 1 and channel_stride != row_stride * height):
+        raise RuntimeError("Unexpected array style. Padding is only allowed for rows. Other dimensions should have contiguous strides.")
+    default_format, default_color = _DEFAULTS.get(channels, (SampleFormat.UNKNOWN, ColorSpec.UNKNOWN))
+    if sample_format is not None and int(sample_format) == SampleFormat.UNKNOWN:
+        raise ValueError("sample_format=UNKNOWN says nothing: leave it out for the default of the number of channels")
+    format_ = default_format if sample_format is None else sample_format
+    _check_format(format_, channels)
+    color = color_spec
+    if color is None:
+        named = {3: ColorSpec.GRAY, 5: ColorSpec.GRAY, 7: ColorSpec.SRGB, 9: ColorSpec.SRGB, 11: ColorSpec.SYCC, 13: ColorSpec.SRGB,
+                 15: ColorSpec.YCCK, 17: ColorSpec.CMYK}  # fmt: skip
+        odd = int(format_) if int(format_) % 2 else int(format_) - 1
+        color = default_color if sample_format is None else named.get(odd, default_color)
+    image = Image()
+    image._wrap(address, height, width, channels, _TYPES[(kind, itemsize)], precision or 8 * itemsize, int(format_), int(color),
+                max(row_stride, row_bytes) if height == 1 else row_stride, pixel_stride, channel_stride, owner)  # fmt: skip
+    return image
+
+
+def _is_capsule(source: Any) -> bool:
+    return type(source).__name__ == "PyCapsule"
+
+
+def from_dlpack(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
+                precision: int | None = None) -> Image:  # fmt: skip
+    """An Image over a DLPack tensor (a capsule, or an object with ``__dlpack__``); no copy, the tensor is kept alive."""
+    capsule = source if _is_capsule(source) else source.__dlpack__()
+    address, shape, strides, kind, itemsize, device_type, _device, owner = _core._dlpack_import(capsule)
+    if device_type != 1:
+        raise RuntimeError("Unsupported device in DLTensor. This build has no CUDA: only host memory can be wrapped.")
+    if len(shape) < 3:
+        raise RuntimeError("DLPack tensor number of dimension is lower than expected at least 3")
+    if len(shape) > 3:
+        raise RuntimeError("DLPack tensor number of dimension is higher than the supported maxdims=3")
+    return _wrap((owner, source), address, tuple(shape), tuple(strides), kind, itemsize, sample_format, color_spec, precision)
+
+
+def as_image(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
+             precision: int | None = None) -> Image:  # fmt: skip
+    """An Image over the memory of ``source`` (array interface or DLPack); no copy, ``source`` is kept alive.
+
+    Rows may be padded; pixels within a row must be dense. P_ formats take (C, H, W), others (H, W, C) or (H, W).
+    """
+    if isinstance(source, Image):
+        return source
+    if _is_capsule(source):
+        return from_dlpack(source, cuda_stream, sample_format=sample_format, color_spec=color_spec, precision=precision)
+    if getattr(source, "__cuda_array_interface__", None) is not None:
+        raise RuntimeError("this build of restride has no CUDA: give an array in host memory")
+    interface = getattr(source, "__array_interface__", None)
+    if interface is not None:
+        if any(field not in interface for field in ("shape", "typestr", "data", "version")):
+            raise RuntimeError("Unsupported __array_interface__ with missing field(s)")
+        if interface["version"] < 2:
+            raise RuntimeError("Unsupported __array_interface__ with version < 2")
+        dtype = np.dtype(interface["typestr"])
+        strides = interface.get("strides")
+        return _wrap(source, interface["data"][0], tuple(interface["shape"]), None if strides is None else tuple(strides), dtype.kind,
+                     dtype.itemsize, sample_format, color_spec, precision)  # fmt: skip
+    if hasattr(source, "__dlpack__"):
+        return from_dlpack(source, cuda_stream, sample_format=sample_format, color_spec=color_spec, precision=precision)
+    raise RuntimeError("Object does not support neither __cuda_array_interface__ nor __dlpack__")
+
+
+def as_images(sources: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
+              precision: int | None = None) -> list[Image]:  # fmt: skip
+    """as_image for each of ``sources``."""
+    return [as_image(s, cuda_stream, sample_format=sample_format, color_spec=color_spec, precision=precision) for s in sources]

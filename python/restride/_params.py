@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameter classes: plain data with nvImageCodec's names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ._enums import BackendKind, ColorSpec, Jpeg2kBitstreamType, Jpeg2kProgOrder, LoadHintPolicy, QualityType, SampleFormat
+
+_MAX_DIMENSIONS = 5
+
+
+class Backend:
+    """A backend that may be used, with its share of the load. Read-only."""
+
+    __slots__ = ("_kind", "_hint", "_policy")
+
+    def __init__(self, backend_kind: int = BackendKind.GPU_ONLY, load_hint: float = 1.0, load_hint_policy: int = LoadHintPolicy.FIXED) -> None:
+        self._kind = BackendKind(backend_kind)
+        self._hint = float(load_hint)
+        self._policy = LoadHintPolicy(load_hint_policy)
+
+    @property
+    def backend_kind(self) -> BackendKind:
+        return self._kind
+
+    @property
+    def load_hint(self) -> float:
+        return self._hint
+
+    @property
+    def load_hint_policy(self) -> LoadHintPolicy:
+        return self._policy
+
+    def __repr__(self) -> str:
+        return f"Backend({self._kind}, load_hint={self._hint}, load_hint_policy={self._policy})"
+
+
+class DecodeParams:
+    """How to decode.
+
+    apply_exif_orientation: show the picture upright; regions are then in displayed coordinates.
+    color_spec: SRGB, GRAY, SYCC or UNCHANGED.
+    allow_any_depth: False gives uint8; True the stream's own type and precision.
+    sample_format: I_AUTO_COMPONENTS or P_AUTO_COMPONENTS (channels follow from color_spec), or a definite one.
+    reduce: halvings of the size (JPEG 0 to 3, JPEG 2000 up to its decomposition levels).
+    max_pixels, max_memory: refuse larger pictures before memory is taken; None: the library's defaults.
+    """
+
+    __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "max_pixels", "max_memory")
+
+    def __init__(
+        self,
+        apply_exif_orientation: bool = True,
+        color_spec: int = ColorSpec.SRGB,
+        allow_any_depth: bool = False,
+        sample_format: int = SampleFormat.I_AUTO_COMPONENTS,
+        *,
+        reduce: int = 0,
+        max_pixels: int | None = None,
+        max_memory: int | None = None,
+    ) -> None:
+        self.apply_exif_orientation = apply_exif_orientation
+        self.color_spec = color_spec
+        self.allow_any_depth = allow_any_depth
+        self.sample_format = sample_format
+        self.reduce = reduce
+        self.max_pixels = max_pixels
+        self.max_memory = max_memory
+
+    def _tuple(self) -> tuple[Any, ...]:
+        if not 0 <= self.reduce <= 32:
+            raise ValueError(f"reduce={self.reduce} is outside 0 to 32")
+        return (bool(self.apply_exif_orientation), int(self.color_spec), int(self.sample_format), bool(self.allow_any_depth),
+                int(self.reduce), self.max_pixels, self.max_memory)  # fmt: skip
+
+
+class JpegEncodeParams:
+    """JPEG: progressive scans, Huffman tables made for the picture."""
+
+    __slots__ = ("progressive", "optimized_huffman")
+
+    def __init__(self, progressive: bool = False, optimized_huffman: bool = False) -> None:
+        self.progressive = progressive
+        self.optimized_huffman = optimized_huffman
+
+
+class Jpeg2kEncodeParams:
+    """JPEG 2000: code-blocks, resolutions, container, progression, colour transform (mct_mode=1), high throughput (ht)."""
+
+    __slots__ = ("code_block_size", "num_resolutions", "bitstream_type", "prog_order", "mct_mode", "ht")
+
+    def __init__(
+        self,
+        code_block_size: tuple[int, int] = (64, 64),
+        num_resolutions: int = 6,
+        bitstream_type: int = Jpeg2kBitstreamType.JP2,
+        prog_order: int = Jpeg2kProgOrder.RPCL,
+        mct_mode: int = 0,
+        ht: bool = False,
+    ) -> None:
+        self.code_block_size = code_block_size
+        self.num_resolutions = num_resolutions
+        self.bitstream_type = bitstream_type
+        self.prog_order = prog_order
+        self.mct_mode = mct_mode
+        self.ht = ht
+
+
+_TIFF_COMPRESSIONS = {None: 0, "none": 1, "lzw": 2, "deflate": 3}
+
+
+class EncodeParams:
+    """How to encode. ``tiff_compression``: None (by quality), "none", "lzw" or "deflate"."""
+
+    __slots__ = ("quality_type", "quality_value", "color_spec", "chroma_subsampling", "jpeg_params", "jpeg2k_params",
+                 "_tile_width", "_tile_height", "tiff_compression")  # fmt: skip
+
+    def __init__(
+        self,
+        quality_type: int = QualityType.DEFAULT,
+        quality_value: float = 0,
+        color_spec: int = ColorSpec.UNCHANGED,
+        chroma_subsampling: int | None = None,
+        jpeg_encode_params: JpegEncodeParams | None = None,
+        jpeg2k_encode_params: Jpeg2kEncodeParams | None = None,
+        tile_width: int | None = None,
+        tile_height: int | None = None,
+        *,
+        tiff_compression: str | None = None,
+    ) -> None:
+        if (tile_width is None) != (tile_height is None):
+            raise ValueError("Both tile_width and tile_height must be provided together, or neither should be provided")
+        if tiff_compression not in _TIFF_COMPRESSIONS:
+            raise ValueError(f"tiff_compression is None, 'none', 'lzw' or 'deflate', not {tiff_compression!r}")
+        self.quality_type = quality_type
+        self.quality_value = quality_value
+        self.color_spec = color_spec
+        self.chroma_subsampling = chroma_subsampling
+        self.jpeg_params = jpeg_encode_params if jpeg_encode_params is not None else JpegEncodeParams()
+        self.jpeg2k_params = jpeg2k_encode_params if jpeg2k_encode_params is not None else Jpeg2kEncodeParams()
+        self._tile_width = tile_width or 0
+        self._tile_height = tile_height or 0
+        self.tiff_compression = tiff_compression
+
+    @property
+    def tile_width(self) -> int:
+        return self._tile_width
+
+    @tile_width.setter
+    def tile_width(self, value: int) -> None:
+        self._tile_width = int(value)
+
+    @property
+    def tile_height(self) -> int:
+        return self._tile_height
+
+    @tile_height.setter
+    def tile_height(self, value: int) -> None:
+        self._tile_height = int(value)
+
+    def _tuple(self) -> tuple[Any, ...]:
+        j, k = self.jpeg_params, self.jpeg2k_params
+        css = self.chroma_subsampling
+        return (int(self.quality_type), float(self.quality_value), int(self.color_spec), None if css is None else int(css),
+                bool(j.progressive), bool(j.optimized_huffman), tuple(int(x) for x in k.code_block_size), int(k.num_resolutions),
+                int(k.bitstream_type), int(k.prog_order), int(k.mct_mode), bool(k.ht), self._tile_width, self._tile_height,
+                _TIFF_COMPRESSIONS[self.tiff_compression])  # fmt: skip
+
+
+class Region:
+    """A rectangle (y, x), half open, that may reach outside the picture; what is outside gets ``out_of_bounds_samples``.
+
+    Region(), Region(start_y, start_x, end_y, end_x[, out_of_bounds_sample]),
+    Region(start, end[, out_of_bounds_sample or out_of_bounds_samples]).
+    """
+
+    __slots__ = ("_start", "_end", "_samples")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        samples: Any = kwargs.pop("out_of_bounds_sample", None)
+        if "out_of_bounds_samples" in kwargs:
+            samples = kwargs.pop("out_of_bounds_samples")
+        values = list(args)
+        names = ("start", "end") if "start" in kwargs or "end" in kwargs else ("start_y", "start_x", "end_y", "end_x")
+        for name in names[len(values) :] if kwargs else ():
+            if name not in kwargs:
+                raise TypeError(f"Region(): {name} is missing")
+            values.append(kwargs.pop(name))
+        if kwargs:
+            raise TypeError(f"Region(): unexpected arguments {sorted(kwargs)}")
+        start: Sequence[int] = ()
+        end: Sequence[int] = ()
+        if values and isinstance(values[0], (list, tuple)):
+            if len(values) not in (2, 3) or not isinstance(values[1], (list, tuple)):
+                raise TypeError("Region(): start and end are both needed, as lists or tuples")
+            start, end = values[:2]
+            if len(values) == 3:
+                samples = values[2]
+        elif values:
+            if len(values) not in (4, 5):
+                raise TypeError("Region(): four coordinates are needed: start_y, start_x, end_y, end_x")
+            start, end = values[:2], values[2:4]
+            if len(values) == 5:
+                samples = values[4]
+        self._start = tuple(int(v) for v in start)
+        self._end = tuple(int(v) for v in end)
+        self._check()
+        self._samples = self._fill(samples)
+
+    def _check(self) -> None:
+        if len(self._start) != len(self._end):
+            raise RuntimeError("Dimension mismatch")
+        if len(self._start) > _MAX_DIMENSIONS:
+            raise RuntimeError(f"Too many dimensions: {len(self._start)}, at most {_MAX_DIMENSIONS} are allowed.")
+        for i, (a, b) in enumerate(zip(self._start, self._end)):
+            if b < a:
+                raise RuntimeError(f"Invalid dimension on index {i}; start = {a}, end = {b}")
+
+    @staticmethod
+    def _fill(samples: Any) -> tuple[float, ...]:
+        if samples is None:
+            return (0,) * _MAX_DIMENSIONS
+        if not isinstance(samples, (list, tuple)):
+            return (samples,) * _MAX_DIMENSIONS
+        if len(samples) > _MAX_DIMENSIONS:
+            raise RuntimeError(f"Too many fill values: {len(samples)}, at most {_MAX_DIMENSIONS} are allowed.")
+        last = samples[-1] if samples else 0
+        return tuple(samples) + (0 if len(samples) > 1 else last,) * (_MAX_DIMENSIONS - len(samples))
+
+    @property
+    def ndim(self) -> int:
+        return len(self._start)
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        return self._start
+
+    @property
+    def end(self) -> tuple[int, ...]:
+        return self._end
+
+    @property
+    def out_of_bounds_samples(self) -> list[float]:
+        return list(self._samples)
+
+    def __repr__(self) -> str:
+        return f"Region(start={self._start} end={self._end} out_of_bounds_policy=CONSTANT with samples={list(self._samples)})"
+
+
+class CodeStreamView:
+    """Selects an image and a region of a code stream. Read-only."""
+
+    __slots__ = ("_image_idx", "_region", "_bitstream_offset", "_limit_images")
+
+    def __init__(self, image_idx: int = 0, region: Region | None = None, bitstream_offset: int | None = None, limit_images: int = 0) -> None:
+        self._image_idx = image_idx
+        self._region = region
+        self._bitstream_offset = bitstream_offset
+        self._limit_images = limit_images
+
+    @property
+    def image_idx(self) -> int:
+        return self._image_idx
+
+    @property
+    def region(self) -> Region | None:
+        return self._region
+
+    @property
+    def bitstream_offset(self) -> int | None:
+        return self._bitstream_offset
+
+    @property
+    def limit_images(self) -> int:
+        return self._limit_images
+
+    def __repr__(self) -> str:
+        return f"CodeStreamView(image_idx={self._image_idx} region={self._region})"
