@@ -1,0 +1,45 @@
+# One entry for people and CI. Everything works from a fresh clone; `make help` lists the recipes.
+SHELL := /bin/bash
+PYTHON := $(CURDIR)/.venv/bin/python
+CMAKE := $(CURDIR)/.venv/bin/cmake
+JOBS ?= $(shell nproc)
+export CTEST_OUTPUT_ON_FAILURE := 1
+
+.PHONY: help bootstrap build install test ctest pytest asan lint layers wheel demo ci clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+bootstrap:  ## install what is missing (apt, .venv)
+	@scripts/bootstrap.sh
+
+build: bootstrap  ## build library, tests, examples and the Python extension
+	@$(CMAKE) --preset dev -DRESTRIDE_PYTHON=ON -DPython_EXECUTABLE=$(PYTHON) >build.log 2>&1 || { cat build.log; exit 1; }
+	@$(CMAKE) --build --preset dev -j $(JOBS)
+
+test: build  ## all tests: CTest, then pytest
+	@cd build/dev && $(CURDIR)/.venv/bin/ctest -j $(JOBS)
+	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q
+
+asan: bootstrap  ## unit and contract tests under AddressSanitizer and UBSan
+	@$(CMAKE) --preset asan-ubsan >build.log 2>&1 || { cat build.log; exit 1; }
+	@$(CMAKE) --build --preset asan-ubsan -j $(JOBS)
+	@cd build/asan-ubsan && $(CURDIR)/.venv/bin/ctest -j $(JOBS)
+
+layers:  ## check who includes whom
+	@python3 scripts/check_layers.py
+
+lint: bootstrap layers  ## layering, ruff
+	@.venv/bin/ruff check python scripts examples
+
+wheel: bootstrap  ## a wheel with its libraries bundled, installed and tried in an empty environment
+	@scripts/wheel.sh
+
+demo: bootstrap  ## the walkthrough on real photographs, and demo/index.html
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-build-isolation .
+	@$(PYTHON) scripts/demo.py demo
+
+ci: layers test asan wheel  ## what CI runs
+
+clean:
+	rm -rf build dist wheelhouse demo build.log
