@@ -17,6 +17,7 @@
 #include <array>
 #include <cmath>
 #include <cstdarg>
+#include <cstdio>
 #include <mutex>
 #include <stdexcept>
 
@@ -54,6 +55,12 @@ void take_messages() {
     static Silent silent;
     ojph::configure_error(&thrower);
     ojph::configure_warning(&silent);
+    // OpenJPH 0.9 keeps printing some messages through its own handlers.
+    if (FILE* nowhere = std::fopen("/dev/null", "w")) {
+      ojph::set_error_stream(nowhere);
+      ojph::set_warning_stream(nowhere);
+      ojph::set_info_stream(nowhere);
+    }
   });
 }
 
