@@ -14,9 +14,9 @@ inline ImageSpec native_spec(const DecodeRequest& request) noexcept {
   const bool is_signed = restride::is_signed(spec.type);
   spec.type = is_signed ? SampleType::i32 : SampleType::u32;
   const auto& headers = static_cast<const Headers&>(*request.stream->detail);
-  // A raw codestream says nothing of colour; chroma that is subsampled is chroma.
-  const bool chroma =
-      spec.channels == 3 && spec.color == ColorSpec::unchanged && headers.subsampled() && headers.component[0].dx == 1;
+  // Chroma that is subsampled is chroma, whatever the colour box says: writers leave it at sRGB.
+  const bool chroma = spec.channels == 3 && headers.component[0].dx == 1 && headers.component[0].dy == 1 &&
+                      (headers.component[1].dx != 1 || headers.component[1].dy != 1);
   if (chroma) {
     spec.format = SampleFormat::p_ycc;
     spec.color = ColorSpec::sycc;

@@ -86,7 +86,7 @@ class Decoder final : public ImageDecoder {
     const auto row = scratch.take<std::byte>(std::size_t{stored.width} * stored.channels * sample);
     if (!row.data()) return fail(Errc::out_of_memory, "no memory for a row");
     AsciiReader reader(job.request.bytes, h.pixels_offset);
-    const std::uint32_t full = (1U << (8 * sample)) - 1;
+    const std::uint32_t full = (1U << stored.bits()) - 1;
     for (std::int64_t y = 0; y < window.bottom(); ++y) {
       for (std::size_t i = 0; i < std::size_t{stored.width} * stored.channels; ++i) {
         const std::int64_t value = reader.next(h.maxval, h.bitmap());
@@ -122,7 +122,7 @@ class Decoder final : public ImageDecoder {
              static_cast<std::uint64_t>(h.pfm() ? stored.height - 1 - y : y) * row_bytes;  // PFM is bottom-up
     };
     job.wrote = true;
-    const bool as_stored = (sample == 1 && h.maxval == 255) ||
+    const bool as_stored = (sample == 1 && !h.bitmap() && h.maxval == (1U << stored.bits()) - 1) ||
                            (h.pfm() && h.little_endian == (std::endian::native == std::endian::little));
     if (as_stored) {
       const std::byte* first = row_of(window.y) + static_cast<std::size_t>(window.x) * pixel;
@@ -159,16 +159,17 @@ class Decoder final : public ImageDecoder {
       return;
     }
     const std::size_t sample = size_of(stored.type);
+    const std::uint32_t full = h.pfm() ? 0 : (1U << stored.bits()) - 1;
     const std::byte* from = row + static_cast<std::size_t>(x) * stored.channels * sample;
     for (std::size_t i = 0; i < samples; ++i, from += sample, to += sample) {
       if (h.pfm())
         store(to, load<std::uint32_t>(from, h.little_endian ? std::endian::little : std::endian::big),
               std::endian::native);
       else if (sample == 2)
-        store(to, static_cast<std::uint16_t>(scaled(load<std::uint16_t>(from, std::endian::big), h.maxval, 65535)),
+        store(to, static_cast<std::uint16_t>(scaled(load<std::uint16_t>(from, std::endian::big), h.maxval, full)),
               std::endian::native);
       else
-        *to = static_cast<std::byte>(scaled(static_cast<std::uint8_t>(*from), h.maxval, 255));
+        *to = static_cast<std::byte>(scaled(static_cast<std::uint8_t>(*from), h.maxval, full));
     }
   }
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -156,7 +157,9 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
   headers.pixels_offset = tokens.position();
   spec.color = spec.channels <= 2 ? ColorSpec::gray : spec.channels <= 4 ? ColorSpec::srgb : ColorSpec::unchanged;
   spec.type = headers.pfm() ? SampleType::f32 : headers.maxval > 255 ? SampleType::u16 : SampleType::u8;
-  spec.precision = static_cast<std::uint8_t>(8 * size_of(spec.type));
+  // A maxval of 2^n - 1 is n bits; any other is scaled to the whole range of 8 or 16 bits while decoding.
+  const bool whole_bits = !headers.bitmap() && !headers.pfm() && std::has_single_bit(headers.maxval + 1);
+  spec.precision = static_cast<std::uint8_t>(whole_bits ? std::bit_width(headers.maxval) : 8 * size_of(spec.type));
   result->images[0].coded_bytes = bytes.size();
   result->detail = std::move(owned);
   return result;
