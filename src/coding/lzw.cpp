@@ -14,18 +14,34 @@ constexpr unsigned kClear = 256, kEndOfInformation = 257, kFirstFree = 258;
 constexpr unsigned kCodes = 4096;
 constexpr unsigned kMaxWidth = 12;
 
-// Codes from either end of the byte. Past the end of the input it gives zeros and says so.
+// Codes from either end of the byte.
 template <bool kLeastFirst>
 class CodeReader {
  public:
   explicit CodeReader(ByteSpan in) noexcept : next_(in.data()), begin_(in.data()), end_(in.data() + in.size()) {}
 
-  // False when fewer than `width` bits are left.
-  bool read(unsigned width, unsigned& code) noexcept {
-    if (held_ < width) {
-      refill();
-      if (held_ < width) return false;
+  // Makes sure of a code; false when fewer than `width` bits are left.
+  bool fill(unsigned width) noexcept {
+    if (end_ - next_ >= 8) [[likely]] {
+      // No branch on how much is held, which nobody could predict. Bits beyond those counted are loaded too, and loaded
+      // again, with the same values, by the next fill.
+      if constexpr (kLeastFirst) {
+        bits_ |= load<std::uint64_t>(next_, std::endian::little) << held_;
+      } else {
+        bits_ |= load<std::uint64_t>(next_, std::endian::big) >> held_;
+      }
+      next_ += (63 - held_) / 8;
+      held_ |= 56;
+      return true;
     }
+    for (; held_ < 56 && next_ != end_; held_ += 8) {
+      const auto byte = static_cast<std::uint64_t>(*next_++);
+      bits_ |= kLeastFirst ? byte << held_ : byte << (56 - held_);
+    }
+    return held_ >= width;
+  }
+  unsigned take(unsigned width) noexcept {
+    unsigned code = 0;
     if constexpr (kLeastFirst) {
       code = static_cast<unsigned>(bits_) & ((1U << width) - 1U);
       bits_ >>= width;
@@ -34,30 +50,12 @@ class CodeReader {
       bits_ <<= width;
     }
     held_ -= width;
-    return true;
+    return code;
   }
+  unsigned held() const noexcept { return held_; }
   std::size_t position() const noexcept { return static_cast<std::size_t>(next_ - begin_) - held_ / 8; }
 
  private:
-  void refill() noexcept {
-    if (end_ - next_ >= 8) {
-      // Bits beyond those counted are loaded too, and loaded again, with the same values, by the next refill.
-      if constexpr (kLeastFirst) {
-        bits_ |= load<std::uint64_t>(next_, std::endian::little) << held_;
-      } else {
-        bits_ |= load<std::uint64_t>(next_, std::endian::big) >> held_;
-      }
-      const unsigned bytes = (63 - held_) / 8;
-      next_ += bytes;
-      held_ += bytes * 8;
-      return;
-    }
-    for (; held_ <= 56 && next_ != end_; held_ += 8) {
-      const auto byte = static_cast<std::uint64_t>(*next_++);
-      bits_ |= kLeastFirst ? byte << held_ : byte << (56 - held_);
-    }
-  }
-
   const std::byte* next_;
   const std::byte* begin_;
   const std::byte* end_;
@@ -65,12 +63,12 @@ class CodeReader {
   unsigned held_ = 0;
 };
 
-// A string: its first eight bytes at hand, so that the short ones, nearly all, are one store; the rest is where it was
-// written before.
-struct Entry {
-  std::uint64_t start;     // bytes in memory order
-  std::uint32_t position;  // in the output, from where the dictionary was last cleared; 15 MB at most
-  std::uint32_t length;
+// The dictionary. A string's first eight bytes are at hand, so that the short ones, nearly all, are one store; the rest
+// is where it was written before. What every code needs lies apart from what few do, and fits the first cache level.
+struct Dictionary {
+  std::uint64_t start[kCodes + 1];  // bytes in memory order; the last entry takes what no longer fits
+  std::uint16_t length[kCodes + 1];
+  std::uint32_t position[kCodes + 1];  // in the output, from where the dictionary was last cleared; 15 MB at most
 };
 
 constexpr std::uint64_t first_byte(std::uint64_t start) noexcept {
@@ -93,72 +91,109 @@ inline void copy_rest(std::byte* to, const std::byte* from, std::size_t length) 
 }
 
 // The same without writing past `room`.
-inline void copy_exactly(std::byte* to, std::size_t room, const Entry& entry, const std::byte* from) noexcept {
-  const std::size_t length = std::min<std::size_t>(entry.length, room);
-  std::memcpy(to, &entry.start, std::min<std::size_t>(length, 8));
+inline void copy_exactly(std::byte* to, std::size_t room, std::uint64_t start, std::size_t length,
+                         const std::byte* from) noexcept {
+  length = std::min(length, room);
+  std::memcpy(to, &start, std::min<std::size_t>(length, 8));
   for (std::size_t i = 8; i < length; ++i) to[i] = from[i];
 }
 
 template <bool kLeastFirst>
-Decoded decode_codes(ByteSpan in, std::span<std::byte> out) noexcept {
-  constexpr unsigned kEarly = kLeastFirst ? 0 : 1;
-  std::array<Entry, kCodes + 1> table;  // the last one takes what no longer fits
-  for (unsigned i = 0; i < 256; ++i) table[i] = {placed_byte(i, 0), 0, 1};
-  CodeReader<kLeastFirst> reader(in);
-  std::byte* const begin = out.data();
-  std::byte* const end = begin + out.size();
-  std::byte* to = begin;
-  unsigned code = 0;
-  const auto result = [&](End why) { return Decoded{static_cast<std::size_t>(to - begin), reader.position(), why}; };
-
-  if (to == end) return result(End::filled);
-  for (;;) {
-    // A fresh dictionary: the first code is a byte.
-    unsigned width = 9, next = kFirstFree, limit = (1U << width) - kEarly;
-    do {
-      if (!reader.read(width, code)) return result(End::exhausted);
-    } while (code == kClear);
-    if (code == kEndOfInformation) return result(End::finished);
-    if (code > kEndOfInformation) return result(End::corrupt);
-    std::byte* const base = to;
-    Entry last = table[code];
-    *to++ = static_cast<std::byte>(code);
-    std::uint32_t last_position = 0;
-    for (;;) {
-      if (to == end) return result(End::filled);
-      if (!reader.read(width, code)) return result(End::exhausted);
-      if (code == kClear) break;
-      if (code == kEndOfInformation) return result(End::finished);
-      if (code > next) return result(End::corrupt);
-      // The string before, and the first byte of this one: which may be the very string that is being made.
-      const std::uint64_t first = first_byte(code == next ? last.start : table[code].start);
-      table[next] = {last.start | placed_byte(first, last.length), last_position, last.length + 1};
-      last = table[code];
-      last_position = static_cast<std::uint32_t>(to - base);
-      const auto room = static_cast<std::size_t>(end - to);
-      if (room < last.length + std::size_t{8}) [[unlikely]] {
-        copy_exactly(to, room, last, base + last.position);
-        if (room <= last.length) {
-          to = end;
-          return result(End::filled);
-        }
-      } else {
-        std::memcpy(to, &last.start, 8);
-        if (last.length > 8) copy_rest(to, base + last.position, last.length);
-      }
-      to += last.length;
-      next += next < kCodes;
-      if (next >= limit && width < kMaxWidth) limit = (1U << ++width) - kEarly;
+class StringDecoder {
+ public:
+  StringDecoder(ByteSpan in, std::span<std::byte> out) noexcept
+      : reader_(in), begin_(out.data()), end_(out.data() + out.size()), to_(out.data()) {
+    for (unsigned i = 0; i < 256; ++i) {
+      table_.start[i] = placed_byte(i, 0);
+      table_.length[i] = 1;
     }
   }
-}
+
+  Decoded decode() noexcept {
+    End why = End::filled;
+    while (to_ != end_ && from_clear_to_clear(why)) {
+    }
+    return {static_cast<std::size_t>(to_ - begin_), reader_.position(), why};
+  }
+
+ private:
+  static constexpr unsigned kEarly = kLeastFirst ? 0 : 1;
+
+  // True at the next Clear; otherwise `why` it is over.
+  bool from_clear_to_clear(End& why) noexcept {
+    // The first code of a fresh dictionary is a byte.
+    unsigned code = kClear;
+    while (code == kClear) {
+      if (!reader_.fill(9)) return why = End::exhausted, false;
+      code = reader_.take(9);
+    }
+    if (code == kEndOfInformation) return why = End::finished, false;
+    if (code > kEndOfInformation) return why = End::corrupt, false;
+    // Locals, so that they stay in registers.
+    auto reader = reader_;
+    std::byte *to = to_, *const base = to_, *const end = end_;
+    const auto stop = [&](End reason) {
+      reader_ = reader;
+      to_ = to;
+      why = reason;
+      return false;
+    };
+    *to++ = static_cast<std::byte>(code);
+    if (to == end) return stop(End::filled);
+    unsigned width = 9, next = kFirstFree, limit = (1U << width) - kEarly;
+    std::uint64_t last_start = table_.start[code];
+    unsigned last_length = 1;
+    std::uint32_t last_position = 0;
+    for (;;) {
+      if (!reader.fill(width)) return stop(End::exhausted);
+      // A full reader holds 56 bits: four codes of any width.
+      for (unsigned codes = reader.held() >= 4 * kMaxWidth ? 4 : 1; codes != 0; --codes) {
+        code = reader.take(width);
+        if (code - kClear < 2) [[unlikely]] {
+          stop(End::finished);
+          return code == kClear;
+        }
+        if (code > next) [[unlikely]]
+          return stop(End::corrupt);
+        // A new string: the one before and the first byte of this one, which may be the very string that is being made.
+        table_.start[next] = last_start;
+        table_.start[next] = last_start | placed_byte(first_byte(table_.start[code]), last_length);
+        table_.length[next] = static_cast<std::uint16_t>(last_length + 1);
+        table_.position[next] = last_position;
+        last_start = table_.start[code];
+        last_length = table_.length[code];
+        last_position = static_cast<std::uint32_t>(to - base);
+        const auto room = static_cast<std::size_t>(end - to);
+        if (room < last_length + std::size_t{8}) [[unlikely]] {
+          copy_exactly(to, room, last_start, last_length, base + (last_length > 8 ? table_.position[code] : 0));
+          if (room <= last_length) {
+            to = end;
+            return stop(End::filled);
+          }
+        } else {
+          std::memcpy(to, &last_start, 8);
+          if (last_length > 8) copy_rest(to, base + table_.position[code], last_length);
+        }
+        to += last_length;
+        next += next < kCodes;
+        if (next >= limit && width < kMaxWidth) limit = (1U << ++width) - kEarly;
+      }
+    }
+  }
+
+  CodeReader<kLeastFirst> reader_;
+  std::byte* const begin_;
+  std::byte* const end_;
+  std::byte* to_;
+  Dictionary table_;
+};
 
 }  // namespace
 
 Decoded decode(std::span<const std::byte> in, std::span<std::byte> out) noexcept {
   // The first code is Clear: 0x80 0x0? from the front, 0x00 0x?1 (bit 8) from the back.
   const bool least_first = in.size() >= 2 && in[0] == std::byte{0} && (in[1] & std::byte{1}) != std::byte{0};
-  return least_first ? decode_codes<true>(in, out) : decode_codes<false>(in, out);
+  return least_first ? StringDecoder<true>(in, out).decode() : StringDecoder<false>(in, out).decode();
 }
 
 namespace {

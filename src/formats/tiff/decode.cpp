@@ -88,7 +88,7 @@ class Picture {
         tools_(tools),
         context_(context),
         unpacker_(directory, scheme),
-        compressed_(directory.compression != Compression::none) {
+        compressed_(directory.compression != Compression::none || directory.predictor != 1) {
     const Rect& window = request_.window;
     const std::int64_t sw = directory.segment_width, sh = directory.segment_height;
     first_x_ = static_cast<std::uint32_t>(window.x / sw);
@@ -167,7 +167,7 @@ class Picture {
   // The bytes of a segment, of which at least `needed` must exist.
   Result<ByteSpan> bytes_of(const Segment& segment, std::uint64_t index, std::uint64_t needed) const {
     const std::uint64_t size = request_.bytes.size();
-    if (compressed_ && saturating_add(segment.offset, segment.size) > size)
+    if (directory_.compression != Compression::none && saturating_add(segment.offset, segment.size) > size)
       return fail_at(Errc::truncated, segment.offset, "TIFF: %s %llu ends at byte %llu of a file of %llu", noun(),
                      static_cast<unsigned long long>(index),
                      static_cast<unsigned long long>(saturating_add(segment.offset, segment.size)),
@@ -268,14 +268,15 @@ class Picture {
     const std::uint64_t index = segment_index(place, plane);
     const Segment segment = directory_.segment(request_.bytes, index);
     if (segment.absent) return absent_rows(scratch);
-    const std::uint64_t needed = scheme_.bytes(directory_, place.end_row);
+    std::uint64_t needed = scheme_.bytes(directory_, place.end_row);
     if (needed / most_expansion(directory_.compression) > segment.size)
       return fail_at(Errc::truncated, segment.offset, "TIFF: the %llu bytes of %s %llu cannot hold %llu",
                      static_cast<unsigned long long>(segment.size), noun(), static_cast<unsigned long long>(index),
                      static_cast<unsigned long long>(needed));
-    RESTRIDE_ASSIGN(ByteSpan bytes, bytes_of(segment, index, compressed_ ? 0 : needed));
+    const bool coded = directory_.compression != Compression::none;
+    RESTRIDE_ASSIGN(ByteSpan bytes, bytes_of(segment, index, coded ? 0 : needed));
     if (directory_.reversed_bits && scheme_.route == Route::own) {
-      RESTRIDE_ASSIGN(bytes, reversed(compressed_ ? bytes : bytes.first(needed), scratch));
+      RESTRIDE_ASSIGN(bytes, reversed(coded ? bytes : bytes.first(needed), scratch));
     }
     if (!compressed_) return Stored{bytes.data(), row_bytes_, in_other_order()};
 
@@ -285,6 +286,9 @@ class Picture {
     const bool in_place = sink_.direct() && unpacker_.same_layout(to) && place.first_row == 0 &&
                           place.first_column == 0 && place.columns() == directory_.segment_width &&
                           (scheme_.route == Route::jpeg || to.row_stride == static_cast<std::ptrdiff_t>(row_bytes_));
+    // libdeflate is faster than what can stop early, unless much is left out.
+    const std::uint64_t whole = whole_bytes(place);
+    if (deflated() && !in_place && needed > whole / 4 * 3) needed = whole;
     if (in_place) {
       buffer = to.data;
       stored.row_bytes = static_cast<std::size_t>(to.row_stride);
@@ -299,6 +303,14 @@ class Picture {
         decompress(place, index, segment, bytes, {buffer, static_cast<std::size_t>(needed)}, stored.row_bytes));
     RESTRIDE_TRY(finish_rows(place, stored, buffer, in_place, scratch));
     return stored;
+  }
+
+  bool deflated() const noexcept {
+    return directory_.compression == Compression::deflate || directory_.compression == Compression::old_deflate;
+  }
+  // What a segment holds in all: tiles are whole, strips cut at the bottom.
+  std::uint64_t whole_bytes(const Place& place) const noexcept {
+    return scheme_.bytes(directory_, directory_.tiled ? directory_.segment_height : directory_.rows_in(place.y));
   }
 
   // Rows of a segment that the file leaves out: one row that stands for all of them.
@@ -338,6 +350,9 @@ class Picture {
                      code == Errc::corrupt ? "is corrupt" : "ends", written, out.size());
     };
     switch (directory_.compression) {
+      case Compression::none:
+        std::memcpy(out.data(), bytes.data(), out.size());
+        return {};
       case Compression::packbits: {
         const std::size_t written = packbits::decode(bytes, out);
         return written == out.size() ? Status() : short_of(Errc::truncated, written, bytes.size());
@@ -350,8 +365,7 @@ class Picture {
       default:
         break;
     }
-    const std::uint64_t rows = directory_.tiled ? directory_.segment_height : directory_.rows_in(place.y);
-    const bool only_start = out.size() < scheme_.bytes(directory_, rows);
+    const bool only_start = out.size() < whole_bytes(place);
     const deflate::Inflated result = tools_.inflaters.lease()->zlib(bytes, out, only_start);
     if (result.end == deflate::End::no_memory) return no_memory();
     if (result.end == deflate::End::corrupt) return short_of(Errc::corrupt, result.written, 0);
@@ -382,10 +396,9 @@ class Picture {
   // order is made right too; otherwise unpacking does that.
   Status finish_rows(const Place& place, Stored& stored, std::byte* rows, bool in_place, Scratch& scratch) const {
     if (scheme_.route != Route::own || scheme_.data_units) return {};
-    const bool predicted = directory_.compression != Compression::packbits && directory_.predictor != 1;
     const std::size_t sample = directory_.bits / 8U, channels = scheme_.stored_channels;
-    const bool horizontal = predicted && directory_.predictor == 2 && unpacker_.whole_bytes() != 0;
-    const bool floating = predicted && directory_.predictor == 3;
+    const bool horizontal = directory_.predictor == 2 && unpacker_.whole_bytes() != 0;
+    const bool floating = directory_.predictor == 3;
     const bool swap = stored.swapped && (horizontal || (in_place && !floating));
     if (!horizontal && !floating && !swap) return {};
     std::byte* space = nullptr;
@@ -423,7 +436,7 @@ class Picture {
   Tools& tools_;
   Context& context_;
   Unpacker unpacker_;
-  bool compressed_;
+  bool compressed_;  // or predicted: stored rows are not those of the file
   std::uint32_t first_x_ = 0, first_y_ = 0, across_ = 0, down_ = 0;  // segments that meet the window
   std::uint64_t row_bytes_ = 0;
   std::uint32_t band_rows_ = 0, bands_ = 1;
@@ -490,7 +503,7 @@ class TiffDecoder final : public ImageDecoder {
     const std::uint64_t rows =
         std::min<std::uint64_t>(directory.segment_height, static_cast<std::uint64_t>(window.bottom()));
     const std::uint64_t row = scheme.row_bytes(directory);
-    const bool compressed = directory.compression != Compression::none;
+    const bool compressed = directory.compression != Compression::none || directory.predictor != 1;
     std::uint64_t unit = compressed ? saturating_mul(scheme.bytes(directory, rows), directory.planes()) : 0;
     if (directory.reversed_bits) unit = saturating_add(unit, directory.coded_bytes);
     unit = saturating_add(unit, saturating_add(saturating_mul(row, 8), 2 * kBandBytes));

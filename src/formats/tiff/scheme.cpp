@@ -76,7 +76,6 @@ Status check_compression(const Directory& d, Route route) {
   if (route != Route::own) return {};
   if (d.predictor > 3 || d.predictor == 0)
     return fail_at(Errc::unsupported, d.offset, "TIFF: predictor %u is not known", unsigned{d.predictor});
-  if (d.compression == Compression::none || d.compression == Compression::packbits) return {};
   if (d.predictor == 3 && d.sample_format != 3)
     return fail_at(Errc::corrupt, d.offset, "TIFF: predictor 3 is for floating-point samples only");
   if (d.predictor == 2 && (d.in_data_units() || (d.bits == 24 && d.sample_format == 3)))

@@ -99,8 +99,7 @@ Unpacker::Unpacker(const Directory& directory, const Scheme& scheme) noexcept
   const bool floating = directory.sample_format == 3;
   sample_bytes_ = whole_bytes_ ? whole_bytes_ : bits_ <= 8 ? 1 : bits_ <= 16 ? 2 : 4;
   if (!whole_bytes_ && directory.sample_format == 2) sign_bit_ = 1U << (bits_ - 1);
-  sums_packed_ = !whole_bytes_ && !floating && directory.predictor == 2 && scheme.route == Route::own &&
-                 directory.compression != Compression::none && directory.compression != Compression::packbits;
+  sums_packed_ = !whole_bytes_ && !floating && directory.predictor == 2 && scheme.route == Route::own;
   identity_ = !scheme.palette && !scheme.custom_ycc && scheme.inverted == 0 &&
               scheme.native.channels == (planar_ ? directory.samples : channels_);
   for (unsigned k = 0; k < scheme.native.channels; ++k) identity_ = identity_ && scheme.source[k] == k;
@@ -285,27 +284,35 @@ void Unpacker::scatter(Samples from, std::uint32_t n, unsigned plane, const Imag
   }
 }
 
-// Sections 20 and 21, with the directory's own coefficients and reference levels.
+// Sections 20 and 21, with the directory's own coefficients and reference levels; fixed point with 16 fractional bits
+// and whole code values, as libtiff has it.
 void Unpacker::custom_ycc(const std::byte* from, std::uint32_t n, const ImageView& to,
                           std::int64_t to_y) const noexcept {
   const auto& level = directory_.reference_levels;
   const auto [red, green, blue] = directory_.ycc_coefficients;
-  const auto scaled = [](std::byte code, float black, float white, float range) {
-    const float span = white - black;
-    return span != 0 ? (static_cast<float>(code) - black) * range / span : 0.0F;
+  const auto code = [](std::byte value, int offset, float black, float white, float range) {
+    const float span = white - black != 0 ? white - black : 1.0F;
+    const float scaled =
+        (static_cast<float>(static_cast<int>(value) - offset) - (black - static_cast<float>(offset))) * range / span;
+    return static_cast<std::int64_t>(std::clamp(scaled, -4096.0F, 4096.0F));
   };
-  const auto sample = [](float value) {
-    return static_cast<std::byte>(!(value > 0) ? 0 : value >= 255 ? 255 : static_cast<int>(value + 0.5F));
+  const auto fixed = [](float factor) {
+    return static_cast<std::int64_t>(std::clamp(factor, 0.0F, 2.0F) * 65536 + 0.5F);
   };
+  const auto sample = [](std::int64_t value) {
+    return static_cast<std::byte>(std::clamp<std::int64_t>(value, 0, 255));
+  };
+  constexpr std::int64_t kHalf = 1 << 15;
+  const float from_cr = 2 - 2 * red, from_cb = 2 - 2 * blue, over_green = green != 0 ? green : 1.0F;
+  const std::int64_t cr_red = fixed(from_cr), cr_green = fixed(from_cr * red / over_green);
+  const std::int64_t cb_blue = fixed(from_cb), cb_green = fixed(from_cb * blue / over_green);
   for (std::uint32_t i = 0; i < n; ++i) {
-    const float y = scaled(from[3 * i], level[0], level[1], 255);
-    const float cb = scaled(from[3 * i + 1], level[2], level[3], 127);
-    const float cr = scaled(from[3 * i + 2], level[4], level[5], 127);
-    const float r = y + cr * (2 - 2 * red), b = y + cb * (2 - 2 * blue);
-    const float g = green != 0 ? (y - blue * b - red * r) / green : 0;
-    *to.at(i, to_y, 0) = sample(r);
-    *to.at(i, to_y, 1) = sample(g);
-    *to.at(i, to_y, 2) = sample(b);
+    const std::int64_t y = code(from[3 * i], 0, level[0], level[1], 255);
+    const std::int64_t cb = code(from[3 * i + 1], 128, level[2], level[3], 127);
+    const std::int64_t cr = code(from[3 * i + 2], 128, level[4], level[5], 127);
+    *to.at(i, to_y, 0) = sample(y + ((cr_red * cr + kHalf) >> 16));
+    *to.at(i, to_y, 1) = sample(y + ((kHalf - cb_green * cb - cr_green * cr) >> 16));
+    *to.at(i, to_y, 2) = sample(y + ((cb_blue * cb + kHalf) >> 16));
   }
 }
 
