@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
-from test_generated import pillow_bytes, scene
 
 import restride
+from test_generated import pillow_bytes, scene
 
 SOURCE = scene(203, 311)
 

@@ -20,6 +20,8 @@ struct Headers final : FormatDetail {
   bool jp2 = false;                     // boxes around the codestream
   std::uint64_t codestream_offset = 0;  // of SOC
   std::uint32_t x0 = 0, y0 = 0;         // the picture's place on the reference grid; "XOsiz", "YOsiz"
+  std::uint32_t x1 = 0, y1 = 0;         // and its end; "Xsiz", "Ysiz"
+  std::uint8_t unit_x = 1, unit_y = 1;  // grid points a pixel: more than 1 where all components are subsampled alike
   std::uint32_t components = 0;
   std::array<Component, kMaxComponents> component{};
   std::uint64_t tiles = 1;
@@ -32,7 +34,7 @@ struct Headers final : FormatDetail {
 
   bool subsampled() const noexcept {
     for (std::uint32_t i = 0; i < components; ++i)
-      if (component[i].dx != 1 || component[i].dy != 1) return true;
+      if (component[i].dx != unit_x || component[i].dy != unit_y) return true;
     return false;
   }
   bool uniform() const noexcept {

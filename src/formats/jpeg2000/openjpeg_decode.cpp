@@ -55,6 +55,15 @@ OpjStream open_stream(Input& input) {
 struct Area {
   std::int64_t x0, y0, x1, y1;
 };
+// Where the picture starts, in pixels as reduced.
+struct Origin {
+  std::int64_t x, y;
+};
+Origin origin_of(const DecodeRequest& request, const Headers& headers) noexcept {
+  const std::int64_t step = std::int64_t{1} << request.reduce;
+  return {ceil_div<std::int64_t>(ceil_div<std::int64_t>(headers.x0, headers.unit_x), step),
+          ceil_div<std::int64_t>(ceil_div<std::int64_t>(headers.y0, headers.unit_y), step)};
+}
 Area area_of(const DecodeRequest& request, const Headers& headers) noexcept {
   const std::int64_t step = std::int64_t{1} << request.reduce;
   std::int64_t dx = 1, dy = 1;
@@ -62,13 +71,19 @@ Area area_of(const DecodeRequest& request, const Headers& headers) noexcept {
     dx = std::max<std::int64_t>(dx, headers.component[i].dx);
     dy = std::max<std::int64_t>(dy, headers.component[i].dy);
   }
-  const ImageSpec& spec = request.info().spec;
-  const std::int64_t left = headers.x0, top = headers.y0, right = left + spec.width, bottom = top + spec.height;
+  const Origin origin = origin_of(request, headers);
   const Rect& w = request.window;
-  const auto down = [](std::int64_t v, std::int64_t unit) { return v / unit * unit; };
-  return {std::max(left, down(left + w.x * step - dx * step, dx * step)),
-          std::max(top, down(top + w.y * step - dy * step, dy * step)), std::min(right, left + (w.right() + dx) * step),
-          std::min(bottom, top + (w.bottom() + dy) * step)};
+  // A whole sample of the coarsest component more on each side.
+  const auto first = [&](std::int64_t pixel, std::int64_t unit, std::int64_t d) {
+    return (pixel * unit / d - 1) * d * step;
+  };
+  const auto last = [&](std::int64_t pixel, std::int64_t unit, std::int64_t d) {
+    return (pixel * unit / d + 2) * d * step;
+  };
+  return {std::max<std::int64_t>(headers.x0, first(origin.x + w.x, headers.unit_x, dx)),
+          std::max<std::int64_t>(headers.y0, first(origin.y + w.y, headers.unit_y, dy)),
+          std::min<std::int64_t>(headers.x1, last(origin.x + w.right(), headers.unit_x, dx)),
+          std::min<std::int64_t>(headers.y1, last(origin.y + w.bottom(), headers.unit_y, dy))};
 }
 
 // Brings a component of other depth or sign to the picture's, in place.
@@ -92,12 +107,13 @@ std::span<OPJ_INT32> replicate(const opj_image_comp_t& component, const DecodeRe
   const auto out = scratch.take<OPJ_INT32>(static_cast<std::size_t>(w.width * w.height));
   if (!out.data()) return out;
   const std::int64_t step = std::int64_t{1} << request.reduce;
-  const std::int64_t left = ceil_div<std::int64_t>(headers.x0, step), top = ceil_div<std::int64_t>(headers.y0, step);
+  const Origin origin = origin_of(request, headers);
   const std::int64_t cx0 = ceil_div<std::int64_t>(component.x0, step), cy0 = ceil_div<std::int64_t>(component.y0, step);
+  const std::int64_t rx = component.dx / headers.unit_x, ry = component.dy / headers.unit_y;
   for (std::int64_t y = 0; y < w.height; ++y) {
-    const std::int64_t cy = std::clamp<std::int64_t>((top + w.y + y) / component.dy - cy0, 0, component.h - 1);
+    const std::int64_t cy = std::clamp<std::int64_t>((origin.y + w.y + y) / ry - cy0, 0, component.h - 1);
     for (std::int64_t x = 0; x < w.width; ++x) {
-      const std::int64_t cx = std::clamp<std::int64_t>((left + w.x + x) / component.dx - cx0, 0, component.w - 1);
+      const std::int64_t cx = std::clamp<std::int64_t>((origin.x + w.x + x) / rx - cx0, 0, component.w - 1);
       out[static_cast<std::size_t>(y * w.width + x)] = component.data[cy * component.w + cx];
     }
   }
@@ -112,16 +128,18 @@ Status deliver(DecodeJob& job, opj_image_t& image, const Area& area, Scratch& sc
     return fail(Errc::corrupt, "%u channels were decoded where the headers promise %u", image.numcomps,
                 native.channels);
   const std::int64_t step = std::int64_t{1} << job.request.reduce;
-  const std::int64_t left = ceil_div<std::int64_t>(area.x0, step), top = ceil_div<std::int64_t>(area.y0, step);
-  const std::int64_t x = ceil_div<std::int64_t>(headers.x0, step) + window.x - left,
-                     y = ceil_div<std::int64_t>(headers.y0, step) + window.y - top;
+  const Origin origin = origin_of(job.request, headers);
+  const std::int64_t x =
+      origin.x + window.x - ceil_div<std::int64_t>(ceil_div<std::int64_t>(area.x0, headers.unit_x), step);
+  const std::int64_t y =
+      origin.y + window.y - ceil_div<std::int64_t>(ceil_div<std::int64_t>(area.y0, headers.unit_y), step);
   std::array<PlaneView, kMaxComponents> planes;
   for (std::uint32_t c = 0; c < native.channels; ++c) {
     opj_image_comp_t& component = image.comps[c];
     if (!component.data || component.w == 0 || component.h == 0)
       return fail(Errc::corrupt, "component %u has no pixels", c);
     unify(component, native.bits(), is_signed(native.type));
-    if (component.dx != 1 || component.dy != 1) {
+    if (component.dx != headers.unit_x || component.dy != headers.unit_y) {
       const auto full = replicate(component, job.request, headers, scratch);
       if (!full.data()) return fail(Errc::out_of_memory, "no memory for an upsampled component");
       planes[c] = {reinterpret_cast<const std::byte*>(full.data()), window.width * 4, 4};
@@ -180,10 +198,7 @@ Status decode_openjpeg(DecodeJob& job, Scratch& scratch, Context& context) {
   OpjImage image(raw);
   if (!read || !image) return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the headers are damaged"));
   const Area area = area_of(request, headers);
-  const ImageSpec& spec = request.info().spec;
-  const bool whole = area.x0 == headers.x0 && area.y0 == headers.y0 &&
-                     area.x1 == std::int64_t{headers.x0} + spec.width &&
-                     area.y1 == std::int64_t{headers.y0} + spec.height;
+  const bool whole = area.x0 == headers.x0 && area.y0 == headers.y0 && area.x1 == headers.x1 && area.y1 == headers.y1;
   if (!whole &&
       !opj_set_decode_area(codec.get(), image.get(), static_cast<OPJ_INT32>(area.x0), static_cast<OPJ_INT32>(area.y0),
                            static_cast<OPJ_INT32>(area.x1), static_cast<OPJ_INT32>(area.y1)))

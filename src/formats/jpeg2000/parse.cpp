@@ -105,7 +105,7 @@ Status find_codestream(ByteSpan bytes, Headers& headers, Boxes& boxes) {
 // A.5.1
 Status read_siz(ByteReader siz, std::uint64_t at, Headers& headers, ImageInfo& image) {
   siz.skip(2);
-  const std::uint32_t x1 = siz.u32(), y1 = siz.u32();
+  const std::uint32_t x1 = headers.x1 = siz.u32(), y1 = headers.y1 = siz.u32();
   headers.x0 = siz.u32();
   headers.y0 = siz.u32();
   const std::uint32_t tile_width = siz.u32(), tile_height = siz.u32(), tile_x0 = siz.u32(), tile_y0 = siz.u32();
@@ -131,8 +131,18 @@ Status read_siz(ByteReader siz, std::uint64_t at, Headers& headers, ImageInfo& i
     if (c.bits > 31)
       return fail_at(Errc::unsupported, at, "component %u has %u bits; at most 31 are supported", i, c.bits);
   }
-  image.spec.width = x1 - headers.x0;
-  image.spec.height = y1 - headers.y0;
+  bool alike = true;
+  for (std::uint32_t i = 1; i < headers.components; ++i)
+    alike = alike && headers.component[i].dx == headers.component[0].dx &&
+            headers.component[i].dy == headers.component[0].dy;
+  if (alike) {
+    headers.unit_x = headers.component[0].dx;
+    headers.unit_y = headers.component[0].dy;
+  }
+  image.spec.width = ceil_div<std::uint32_t>(x1, headers.unit_x) - ceil_div<std::uint32_t>(headers.x0, headers.unit_x);
+  image.spec.height = ceil_div<std::uint32_t>(y1, headers.unit_y) - ceil_div<std::uint32_t>(headers.y0, headers.unit_y);
+  if (image.spec.width == 0 || image.spec.height == 0)
+    return fail_at(Errc::corrupt, at, "SIZ: the components have no samples");
   TileGeometry tiles;
   tiles.tiles_x = static_cast<std::uint32_t>(ceil_div<std::uint64_t>(std::uint64_t{x1} - tile_x0, tile_width));
   tiles.tiles_y = static_cast<std::uint32_t>(ceil_div<std::uint64_t>(std::uint64_t{y1} - tile_y0, tile_height));
