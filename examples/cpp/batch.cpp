@@ -9,7 +9,8 @@ int main() {
   Encoder encoder = value_of(Encoder::create());
   Decoder decoder = value_of(Decoder::create());
   std::vector<CodeStream> streams;
-  for (std::uint32_t i = 0; i < 8; ++i) streams.push_back(value_of(encoder.encode(gradient(64 + i, 48), i % 2 ? "png" : "jpeg")));
+  for (std::uint32_t i = 0; i < 8; ++i)
+    streams.push_back(value_of(encoder.encode(gradient(64 + i, 48), i % 2 ? "png" : "jpeg")));
   streams[5] = value_of(CodeStream::borrow(streams[5].bytes().first(100)));
 
   std::vector<Image> images(streams.size());

@@ -28,6 +28,9 @@ inline restride::Image gradient(std::uint32_t width, std::uint32_t height) {
   for (std::uint32_t y = 0; y < height; ++y)
     for (std::uint32_t x = 0; x < width; ++x)
       for (std::uint32_t c = 0; c < 3; ++c)
-        *image.view().at(x, y, c) = static_cast<std::byte>((c == 0 ? x * 255 / width : c == 1 ? y * 255 / height : x + y) & 255);
+        *image.view().at(x, y, c) = static_cast<std::byte>((c == 0   ? x * 255 / width
+                                                            : c == 1 ? y * 255 / height
+                                                                     : x + y) &
+                                                           255);
   return image;
 }
