@@ -29,8 +29,10 @@ asan: bootstrap  ## unit and contract tests under AddressSanitizer and UBSan
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py
 
-lint: bootstrap layers  ## layering, ruff
+lint: bootstrap layers  ## layering, ruff, and clang-format where it is there
 	@.venv/bin/ruff check python scripts examples
+	@if command -v clang-format >/dev/null; then git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror; \
+	 else echo "clang-format is not there: layout not checked"; fi
 
 wheel: bootstrap  ## a wheel with its libraries bundled, installed and tried in an empty environment
 	@scripts/wheel.sh

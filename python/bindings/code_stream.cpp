@@ -17,11 +17,13 @@ struct HeldBuffer {
 CodeStream borrow(nb::object object) {
   auto held = std::make_shared<HeldBuffer>();
   if (PyObject_GetBuffer(object.ptr(), &held->view, PyBUF_C_CONTIGUOUS) != 0) throw nb::python_error();
-  const std::span<const std::byte> bytes(static_cast<const std::byte*>(held->view.buf), static_cast<std::size_t>(held->view.len));
+  const std::span<const std::byte> bytes(static_cast<const std::byte*>(held->view.buf),
+                                         static_cast<std::size_t>(held->view.len));
   return unwrap(CodeStream::borrow(bytes, std::move(held)));
 }
 
-// (codec, num_images, height, width, channels, type, precision, format, color, subsampling, orientation, tiles, ifd_offset,
+// (codec, num_images, height, width, channels, type, precision, format, color, subsampling, orientation, tiles,
+// ifd_offset,
 //  next_ifd_offset, subifd_offsets, max_reduce)
 nb::tuple describe(const CodeStream& self) {
   const ImageInfo* info = nullptr;
@@ -33,10 +35,14 @@ nb::tuple describe(const CodeStream& self) {
     auto found = self.info();
     auto count = found ? self.num_images() : Result<std::uint32_t>(std::uint32_t{0});
     auto name = found ? self.codec() : Result<std::string_view>(std::string_view());
-    if (!found) error = found.error();
-    else if (!count) error = count.error();
-    else if (!name) error = name.error();
-    else info = *found, images = *count, codec = *name;
+    if (!found)
+      error = found.error();
+    else if (!count)
+      error = count.error();
+    else if (!name)
+      error = name.error();
+    else
+      info = *found, images = *count, codec = *name;
   }
   if (error) raise(*error);
   nb::object tiles = nb::none();
@@ -45,10 +51,10 @@ nb::tuple describe(const CodeStream& self) {
     tiles = nb::make_tuple(t.tiles_y, t.tiles_x, t.tile_height, t.tile_width, t.offset_y, t.offset_x);
   }
   const ImageSpec& s = info->spec;
-  return nb::make_tuple(codec, images, s.height, s.width, s.channels, static_cast<int>(s.type), static_cast<int>(s.precision),
-                        static_cast<int>(s.format), static_cast<int>(s.color), static_cast<int>(info->subsampling),
-                        static_cast<int>(info->orientation), tiles, info->ifd_offset, info->next_ifd_offset, info->subifd_offsets,
-                        info->max_reduce);
+  return nb::make_tuple(codec, images, s.height, s.width, s.channels, static_cast<int>(s.type),
+                        static_cast<int>(s.precision), static_cast<int>(s.format), static_cast<int>(s.color),
+                        static_cast<int>(info->subsampling), static_cast<int>(info->orientation), tiles,
+                        info->ifd_offset, info->next_ifd_offset, info->subifd_offsets, info->max_reduce);
 }
 
 int get_buffer(PyObject* object, Py_buffer* view, int flags) {
@@ -58,12 +64,14 @@ int get_buffer(PyObject* object, Py_buffer* view, int flags) {
     PyErr_SetString(PyExc_BufferError, "Error getting buffer");
     return -1;
   }
-  return PyBuffer_FillInfo(view, object, const_cast<std::byte*>(bytes.data()), static_cast<Py_ssize_t>(bytes.size()), 1, flags);
+  return PyBuffer_FillInfo(view, object, const_cast<std::byte*>(bytes.data()), static_cast<Py_ssize_t>(bytes.size()), 1,
+                           flags);
 }
 
 PyType_Slot kSlots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)}, {0, nullptr}};
 
-CodeStream sub(const CodeStream& self, std::uint32_t image, std::optional<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>> region,
+CodeStream sub(const CodeStream& self, std::uint32_t image,
+               std::optional<std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>> region,
                std::vector<double> fill, std::optional<std::uint64_t> offset, std::uint32_t limit) {
   CodeStreamView view;
   view.image_idx = image;
@@ -84,9 +92,11 @@ void bind_code_stream(nb::module_& m) {
       .def(nb::init<const CodeStream&>())
       .def_static("_open", [](const std::string& path) { return unwrap(CodeStream::open(path)); })
       .def_static("_borrow", &borrow)
-      .def_static("_create", [](std::size_t capacity, bool pinned) { return unwrap(CodeStream::create(capacity, pinned)); })
+      .def_static("_create",
+                  [](std::size_t capacity, bool pinned) { return unwrap(CodeStream::create(capacity, pinned)); })
       .def("_describe", &describe)
-      .def("_sub", &sub, nb::arg("image"), nb::arg("region").none(), nb::arg("fill"), nb::arg("offset").none(), nb::arg("limit"))
+      .def("_sub", &sub, nb::arg("image"), nb::arg("region").none(), nb::arg("fill"), nb::arg("offset").none(),
+           nb::arg("limit"))
       .def("_bytes", [](const CodeStream& self) { return nb::bytes(self.bytes().data(), self.bytes().size()); })
       .def_prop_ro("_is_view", [](const CodeStream& self) { return self.view().has_value(); })
       .def_prop_ro("size", &CodeStream::size, "Bytes of the encoded stream.")

@@ -4,7 +4,8 @@
 namespace restride::python {
 namespace {
 
-CodecOptions options_of(int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends, const std::string& text) {
+CodecOptions options_of(int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends,
+                        const std::string& text) {
   CodecOptions options;
   options.device = device;
   options.max_threads = threads;
@@ -45,7 +46,8 @@ nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Im
   return report(statuses);
 }
 
-// (quality_type, quality_value, color, subsampling or None, progressive, optimized_huffman, code_block (2), resolutions,
+// (quality_type, quality_value, color, subsampling or None, progressive, optimized_huffman, code_block (2),
+// resolutions,
 //  bitstream, progression, mct, ht, tile_width, tile_height, tiff_compression)
 EncodeParams encode_params_of(nb::tuple t) {
   EncodeParams p;
@@ -68,7 +70,8 @@ EncodeParams encode_params_of(nb::tuple t) {
   return p;
 }
 
-nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& codec, std::vector<CodeStream*> out, nb::tuple params) {
+nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& codec, std::vector<CodeStream*> out,
+                nb::tuple params) {
   const EncodeParams p = encode_params_of(params);
   std::vector<Status> statuses(in.size());
   {
@@ -78,14 +81,17 @@ nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& 
   return report(statuses);
 }
 
-nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::string> paths, const std::string& codec, nb::tuple params) {
+nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::string> paths, const std::string& codec,
+               nb::tuple params) {
   const EncodeParams p = encode_params_of(params);
   std::vector<Status> statuses(in.size());
   {
     const nb::gil_scoped_release release;
     for (std::size_t i = 0; i < in.size(); ++i)
-      if (in[i]) statuses[i] = self.write(paths[i], *in[i], codec, p);
-      else statuses[i] = Error{Errc::invalid_argument, "no image to encode", Error::kNoOffset};
+      if (in[i])
+        statuses[i] = self.write(paths[i], *in[i], codec, p);
+      else
+        statuses[i] = Error{Errc::invalid_argument, "no image to encode", Error::kNoOffset};
   }
   return report(statuses);
 }
@@ -95,13 +101,15 @@ nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::str
 void bind_codecs(nb::module_& m) {
   nb::class_<Decoder>(m, "Decoder")
       .def("__init__",
-           [](Decoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends, const std::string& options) {
+           [](Decoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends,
+              const std::string& options) {
              new (self) Decoder(unwrap(Decoder::create(options_of(device, threads, backends, options))));
            })
       .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"));
   nb::class_<Encoder>(m, "Encoder")
       .def("__init__",
-           [](Encoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends, const std::string& options) {
+           [](Encoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends,
+              const std::string& options) {
              new (self) Encoder(unwrap(Encoder::create(options_of(device, threads, backends, options))));
            })
       .def("encode", &encode, nb::arg("images"), nb::arg("codec"), nb::arg("streams"), nb::arg("params"))

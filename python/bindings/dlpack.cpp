@@ -59,9 +59,12 @@ nb::object export_image(nb::object image) {
     exported->shape = {h, w, c};
     exported->strides = {v.row_stride / sample, v.pixel_stride / sample, c == 1 ? 1 : v.channel_stride / sample};
   }
-  if (v.row_stride % sample) raise({Errc::unsupported, "DLPack counts strides in samples; these rows are not a whole number of them apart", Error::kNoOffset});
+  if (v.row_stride % sample)
+    raise({Errc::unsupported, "DLPack counts strides in samples; these rows are not a whole number of them apart",
+           Error::kNoOffset});
   constexpr std::int32_t kCpu = 1;
-  exported->managed.tensor = {v.data, {kCpu, 0}, 3, dtype_of(v.spec.type), exported->shape.data(), exported->strides.data(), 0};
+  exported->managed.tensor = {
+      v.data, {kCpu, 0}, 3, dtype_of(v.spec.type), exported->shape.data(), exported->strides.data(), 0};
   exported->managed.manager_ctx = exported.get();
   exported->managed.deleter = [](DLManagedTensor* t) { delete static_cast<Exported*>(t->manager_ctx); };
   exported->owner = keep_alive(std::move(image));
@@ -75,10 +78,11 @@ nb::object export_image(nb::object image) {
   return nb::steal(capsule);
 }
 
-// Takes a capsule over; once. Gives (address, shape, strides in bytes, kind 'i'|'u'|'f'|..., bytes a sample, device type,
-// device, owner).
+// Takes a capsule over; once. Gives (address, shape, strides in bytes, kind 'i'|'u'|'f'|..., bytes a sample, device
+// type, device, owner).
 nb::tuple import_capsule(nb::object capsule) {
-  if (!PyCapsule_IsValid(capsule.ptr(), kFresh)) throw nb::value_error("this DLPack capsule was consumed already, or is none");
+  if (!PyCapsule_IsValid(capsule.ptr(), kFresh))
+    throw nb::value_error("this DLPack capsule was consumed already, or is none");
   auto* managed = static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule.ptr(), kFresh));
   PyCapsule_SetName(capsule.ptr(), kUsed);
   PyObject* owner = PyCapsule_New(managed, "restride.dlpack", [](PyObject* object) {
@@ -100,9 +104,13 @@ nb::tuple import_capsule(nb::object capsule) {
     shape.append(t.shape[i]);
     strides.append(bytes[static_cast<std::size_t>(i)]);
   }
-  const char* kind = t.dtype.lanes != 1 ? "?" : t.dtype.code == kInt ? "i" : t.dtype.code == kUInt ? "u" : t.dtype.code == kFloat ? "f" : "?";
-  return nb::make_tuple(reinterpret_cast<std::uintptr_t>(t.data) + t.byte_offset, shape, strides, kind, sample, t.device.device_type,
-                        t.device.device_id, kept);
+  const char* kind = t.dtype.lanes != 1       ? "?"
+                     : t.dtype.code == kInt   ? "i"
+                     : t.dtype.code == kUInt  ? "u"
+                     : t.dtype.code == kFloat ? "f"
+                                              : "?";
+  return nb::make_tuple(reinterpret_cast<std::uintptr_t>(t.data) + t.byte_offset, shape, strides, kind, sample,
+                        t.device.device_type, t.device.device_id, kept);
 }
 
 }  // namespace

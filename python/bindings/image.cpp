@@ -10,11 +10,17 @@ nb::tuple spec_tuple(const ImageSpec& s) {
 }
 
 // Memory that somebody else owns, as (address, spec..., strides in bytes).
-void wrap(Image& self, std::uintptr_t data, std::uint32_t height, std::uint32_t width, std::uint32_t channels, int type, int precision,
-          int format, int color, std::ptrdiff_t row_stride, std::ptrdiff_t pixel_stride, std::ptrdiff_t channel_stride, nb::object owner) {
+void wrap(Image& self, std::uintptr_t data, std::uint32_t height, std::uint32_t width, std::uint32_t channels, int type,
+          int precision, int format, int color, std::ptrdiff_t row_stride, std::ptrdiff_t pixel_stride,
+          std::ptrdiff_t channel_stride, nb::object owner) {
   ImageView view;
   view.data = reinterpret_cast<std::byte*>(data);
-  view.spec = {width, height, channels, static_cast<SampleType>(type), static_cast<SampleFormat>(format), static_cast<ColorSpec>(color),
+  view.spec = {width,
+               height,
+               channels,
+               static_cast<SampleType>(type),
+               static_cast<SampleFormat>(format),
+               static_cast<ColorSpec>(color),
                static_cast<std::uint8_t>(precision)};
   view.row_stride = row_stride;
   view.pixel_stride = pixel_stride;

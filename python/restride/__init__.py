@@ -6,8 +6,6 @@ The API is nvImageCodec's; see the project's documentation for what is better on
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import _core, _enums
 from ._code_stream import CodeStream
 from ._codecs import Decoder, Encoder, imread, imwrite

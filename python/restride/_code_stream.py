@@ -204,4 +204,4 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
             return f"CodeStream(size={self.size} capacity={self.capacity})"
 
 
-bytes_type = type(b"")
+bytes_type = type(b"")  # noqa: UP003  `bytes` is a parameter's name above

@@ -118,7 +118,8 @@ class Decoder(_Codec):
 
     read = decode
 
-    def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None, on_error: str | None) -> list[Any]:
+    def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None,
+                on_error: str | None) -> list[Any]:  # fmt: skip
         if images is not None and len(images) != len(sources):
             raise ValueError(f"Size mismatch - images list has {len(images)} items, but code_streams list has {len(sources)} items.")
         for i in images or ():
@@ -160,7 +161,8 @@ class Encoder(_Codec):
         codec = self._codec_name(codec)
         if isinstance(image_s, list):
             if code_stream_s is not None and (not isinstance(code_stream_s, (list, tuple)) or len(code_stream_s) < len(image_s)):
-                raise ValueError("if multiple images are provided, code_stream_s must be a list of CodeStreams the same size as the number of images")
+                raise ValueError("if multiple images are provided, code_stream_s must be a list of CodeStreams "
+                                 "the same size as the number of images")  # fmt: skip
             return self._encode(image_s, codec, code_stream_s, params, on_error)
         if isinstance(code_stream_s, (list, tuple)):
             if len(code_stream_s) != 1:
@@ -201,7 +203,8 @@ class Encoder(_Codec):
             else:
                 work.append(i)
         if work:
-            statuses = self._native.encode([images[i] for i in work], codec, [results[i] for i in work], (params or _DEFAULT_ENCODE)._tuple())
+            values = (params or _DEFAULT_ENCODE)._tuple()
+            statuses = self._native.encode([images[i] for i in work], codec, [results[i] for i in work], values)
             for i, status in zip(work, statuses):
                 errors[i] = None if status is None else make_error(*status)
         return self._settle(results, errors, on_error)

@@ -16,7 +16,8 @@ class Backend:
 
     __slots__ = ("_kind", "_hint", "_policy")
 
-    def __init__(self, backend_kind: int = BackendKind.GPU_ONLY, load_hint: float = 1.0, load_hint_policy: int = LoadHintPolicy.FIXED) -> None:
+    def __init__(self, backend_kind: int = BackendKind.GPU_ONLY, load_hint: float = 1.0,
+                 load_hint_policy: int = LoadHintPolicy.FIXED) -> None:  # fmt: skip
         self._kind = BackendKind(backend_kind)
         self._hint = float(load_hint)
         self._policy = LoadHintPolicy(load_hint_policy)
@@ -254,7 +255,8 @@ class CodeStreamView:
 
     __slots__ = ("_image_idx", "_region", "_bitstream_offset", "_limit_images")
 
-    def __init__(self, image_idx: int = 0, region: Region | None = None, bitstream_offset: int | None = None, limit_images: int = 0) -> None:
+    def __init__(self, image_idx: int = 0, region: Region | None = None, bitstream_offset: int | None = None,
+                 limit_images: int = 0) -> None:  # fmt: skip
         self._image_idx = image_idx
         self._region = region
         self._bitstream_offset = bitstream_offset
