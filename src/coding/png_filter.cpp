@@ -60,28 +60,46 @@ template <unsigned kPixel>
 struct Sse {
   static constexpr unsigned kPixels = kPixel <= 4 ? 4 : 2;
   static constexpr unsigned kBlock = kPixels * kPixel;
-  static constexpr unsigned kLoad = kPixel <= 4 ? 4 : 8;
+  static constexpr unsigned kLane = kPixel <= 4 ? 4 : 8;           // bytes from pixel to pixel in a register
+  static constexpr unsigned kLoad = kPixel <= 2 ? kPixel : kLane;  // may read a part of the next pixel
   // Bytes from the start of a block to the end of its last load.
   static constexpr unsigned kReach = (kPixels - 1) * kPixel + kLoad;
 
   RESTRIDE_SSE static __m128i load(Bytes from) noexcept {
     if constexpr (kLoad == 8) return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
-    int bits;
-    std::memcpy(&bits, from, sizeof bits);
-    return _mm_cvtsi32_si128(bits);
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, from, kLoad % 8);
+    return _mm_cvtsi32_si128(static_cast<int>(bits));
   }
 
-  // Stores a block whose pixels lie kLoad bytes apart.
   RESTRIDE_SSE static void store(std::uint8_t* to, __m128i block) noexcept {
-    if constexpr (kPixel == kLoad) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
+    if constexpr (kPixel == kLane) return _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
+    constexpr char kNone = -1;
+    __m128i dense;
+    switch (kPixel) {
+      case 1:
+        dense = _mm_shuffle_epi8(block, _mm_setr_epi8(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12));
+        break;
+      case 2:
+        dense = _mm_shuffle_epi8(block, _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 0, 1, 4, 5, 8, 9, 12, 13));
+        break;
+      case 3:
+        dense =
+            _mm_shuffle_epi8(block, _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, kNone, kNone, kNone, kNone));
+        break;
+      default:
+        dense =
+            _mm_shuffle_epi8(block, _mm_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, kNone, kNone, kNone, kNone));
+    }
+    if constexpr (kBlock == 4) {
+      const int bits = _mm_cvtsi128_si32(dense);
+      std::memcpy(to, &bits, sizeof bits);
     } else {
-      const __m128i gather = kPixel == 3 ? _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1)
-                                         : _mm_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1);
-      const __m128i dense = _mm_shuffle_epi8(block, gather);
       _mm_storel_epi64(reinterpret_cast<__m128i*>(to), dense);
-      const int last = _mm_extract_epi32(dense, 2);
-      std::memcpy(to + 8, &last, sizeof last);
+      if constexpr (kBlock == 12) {
+        const int last = _mm_extract_epi32(dense, 2);
+        std::memcpy(to + 8, &last, sizeof last);
+      }
     }
   }
 
@@ -180,6 +198,10 @@ std::size_t reconstruct_blocks(Type type, unsigned pixel, Bytes filtered, Bytes 
   if (!fast || type == Type::none) return 0;
   if (type == Type::up) return up(filtered, above, row, n);
   switch (pixel) {
+    case 1:
+      return Sse<1>::blocks(type, filtered, above, row, n);
+    case 2:
+      return Sse<2>::blocks(type, filtered, above, row, n);
     case 3:
       return Sse<3>::blocks(type, filtered, above, row, n);
     case 4:
@@ -202,24 +224,11 @@ std::size_t reconstruct_blocks(Type, unsigned, Bytes, Bytes, std::uint8_t*, std:
 Bytes bytes(const std::byte* p) noexcept { return reinterpret_cast<Bytes>(p); }
 std::uint8_t* bytes(std::byte* p) noexcept { return reinterpret_cast<std::uint8_t*>(p); }
 
-}  // namespace
+// Loops without a dependency from byte to byte, left to the compiler to vectorise for each processor below.
+#define RESTRIDE_LOOP [[gnu::always_inline]] inline
 
-void reconstruct(Type type, unsigned pixel, const std::byte* filtered, const std::byte* above, std::byte* row,
-                 std::size_t n) noexcept {
-  const std::size_t done = reconstruct_blocks(type, pixel, bytes(filtered), bytes(above), bytes(row), n);
-  reconstruct_from(done, type, pixel, bytes(filtered), bytes(above), bytes(row), n);
-}
-
-void reconstruct_reference(Type type, unsigned pixel, const std::byte* filtered, const std::byte* above, std::byte* row,
-                           std::size_t n) noexcept {
-  reconstruct_from(0, type, pixel, bytes(filtered), bytes(above), bytes(row), n);
-}
-
-void apply(Type type, unsigned pixel, const std::byte* from, const std::byte* over, std::byte* to,
-           std::size_t n) noexcept {
-  Bytes __restrict row = bytes(from);
-  Bytes __restrict above = bytes(over);
-  std::uint8_t* __restrict out = bytes(to);
+RESTRIDE_LOOP void apply_loop(Type type, unsigned pixel, Bytes __restrict row, Bytes __restrict above,
+                              std::uint8_t* __restrict out, std::size_t n) noexcept {
   const std::size_t first = std::min<std::size_t>(n, pixel);
   switch (type) {
     case Type::none:
@@ -239,7 +248,7 @@ void apply(Type type, unsigned pixel, const std::byte* from, const std::byte* ov
       return;
     case Type::paeth:
       for (std::size_t i = 0; i < first; ++i) out[i] = static_cast<std::uint8_t>(row[i] - above[i]);
-      // The form that Sse::paeth explains, in 16 bits so that the compiler vectorises it.
+      // The form that Sse::paeth explains, in 16 bits.
       for (std::size_t i = first; i < n; ++i) {
         const auto a = static_cast<std::int16_t>(row[i - pixel]), b = static_cast<std::int16_t>(above[i]);
         const auto c = static_cast<std::int16_t>(above[i - pixel]);
@@ -252,20 +261,80 @@ void apply(Type type, unsigned pixel, const std::byte* from, const std::byte* ov
   }
 }
 
-std::uint64_t sum_of_distances(const std::byte* filtered, std::size_t n) noexcept {
-  constexpr std::size_t kRun = 1U << 20;  // a run's sum fits 32 bits
-  Bytes from = bytes(filtered);
+RESTRIDE_LOOP std::uint64_t sum_loop(Bytes from, std::size_t n) noexcept {
+  constexpr std::size_t kRun = 256;  // a run's sum fits 16 bits
   std::uint64_t total = 0;
   for (std::size_t begin = 0; begin < n; begin += kRun) {
     const std::size_t end = std::min(n, begin + kRun);
-    std::uint32_t sum = 0;
+    std::uint16_t sum = 0;
     for (std::size_t i = begin; i < end; ++i) {
-      const std::uint8_t wrapped = static_cast<std::uint8_t>(0 - from[i]);
-      sum += from[i] < wrapped ? from[i] : wrapped;
+      const auto wrapped = static_cast<std::uint8_t>(0 - from[i]);
+      sum = static_cast<std::uint16_t>(sum + (from[i] < wrapped ? from[i] : wrapped));
     }
     total += sum;
   }
   return total;
+}
+
+RESTRIDE_LOOP std::size_t equal_loop(unsigned pixel, Bytes row, std::size_t n) noexcept {
+  constexpr std::size_t kRun = 240;  // a run's count fits 8 bits
+  std::size_t total = 0;
+  for (std::size_t begin = pixel; begin < n; begin += kRun) {
+    const std::size_t end = std::min(n, begin + kRun);
+    std::uint8_t count = 0;
+    for (std::size_t i = begin; i < end; ++i) count = static_cast<std::uint8_t>(count + (row[i] == row[i - pixel]));
+    total += count;
+  }
+  return total;
+}
+
+#if defined(RESTRIDE_PNG_FILTER_SSE)
+#define RESTRIDE_AVX2 [[gnu::target("avx2")]]
+
+bool has_avx2() noexcept {
+  static const bool has = __builtin_cpu_supports("avx2");
+  return has;
+}
+RESTRIDE_AVX2 void apply_avx2(Type type, unsigned pixel, Bytes row, Bytes above, std::uint8_t* out,
+                              std::size_t n) noexcept {
+  apply_loop(type, pixel, row, above, out, n);
+}
+RESTRIDE_AVX2 std::uint64_t sum_avx2(Bytes from, std::size_t n) noexcept { return sum_loop(from, n); }
+RESTRIDE_AVX2 std::size_t equal_avx2(unsigned pixel, Bytes row, std::size_t n) noexcept {
+  return equal_loop(pixel, row, n);
+}
+#else
+constexpr bool has_avx2() noexcept { return false; }
+void apply_avx2(Type, unsigned, Bytes, Bytes, std::uint8_t*, std::size_t) noexcept {}
+std::uint64_t sum_avx2(Bytes, std::size_t) noexcept { return 0; }
+std::size_t equal_avx2(unsigned, Bytes, std::size_t) noexcept { return 0; }
+#endif
+
+}  // namespace
+
+void reconstruct(Type type, unsigned pixel, const std::byte* filtered, const std::byte* above, std::byte* row,
+                 std::size_t n) noexcept {
+  const std::size_t done = reconstruct_blocks(type, pixel, bytes(filtered), bytes(above), bytes(row), n);
+  reconstruct_from(done, type, pixel, bytes(filtered), bytes(above), bytes(row), n);
+}
+
+void reconstruct_reference(Type type, unsigned pixel, const std::byte* filtered, const std::byte* above, std::byte* row,
+                           std::size_t n) noexcept {
+  reconstruct_from(0, type, pixel, bytes(filtered), bytes(above), bytes(row), n);
+}
+
+void apply(Type type, unsigned pixel, const std::byte* row, const std::byte* above, std::byte* filtered,
+           std::size_t n) noexcept {
+  if (has_avx2()) return apply_avx2(type, pixel, bytes(row), bytes(above), bytes(filtered), n);
+  apply_loop(type, pixel, bytes(row), bytes(above), bytes(filtered), n);
+}
+
+std::uint64_t sum_of_distances(const std::byte* filtered, std::size_t n) noexcept {
+  return has_avx2() ? sum_avx2(bytes(filtered), n) : sum_loop(bytes(filtered), n);
+}
+
+std::size_t count_equal_to_left(unsigned pixel, const std::byte* row, std::size_t n) noexcept {
+  return has_avx2() ? equal_avx2(pixel, bytes(row), n) : equal_loop(pixel, bytes(row), n);
 }
 
 }  // namespace restride::png_filter

@@ -30,4 +30,7 @@ void apply(Type type, unsigned pixel, const std::byte* row, const std::byte* abo
 // The sum of the filtered bytes' distances from zero, taken as signed: what 12.7 suggests to choose a filter by.
 std::uint64_t sum_of_distances(const std::byte* filtered, std::size_t n) noexcept;
 
+// How many bytes of a row equal the one a pixel before.
+std::size_t count_equal_to_left(unsigned pixel, const std::byte* row, std::size_t n) noexcept;
+
 }  // namespace restride::png_filter

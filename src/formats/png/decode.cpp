@@ -43,9 +43,23 @@ struct PassGeometry {
   bool in_window() const noexcept { return left < right && top < bottom; }
 };
 
-std::uint32_t rows_a_band(std::uint64_t row_bytes, std::uint32_t rows) noexcept {
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kBandBytes / (row_bytes + 1), 1, std::max(rows, 1U)));
-}
+// Working memory of a picture: counted by the plan, taken by the decoder.
+struct Needs {
+  std::uint64_t band = 0;      // the row above, and rows with their filter types
+  std::uint64_t pixels = 0;    // native pixels on their way to the sink
+  std::uint64_t pass_row = 0;  // native pixels of a row of a pass
+
+  Needs(const Headers& headers, std::size_t pixel_bytes, const Rect& window, bool direct, bool copied) noexcept {
+    const std::uint64_t row = headers.row_bytes(headers.width);
+    const std::uint64_t rows = std::clamp<std::uint64_t>(kBandBytes / (row + 1), 1, headers.height);
+    band = saturating_add(row, saturating_mul(row + 1, rows));
+    const std::uint64_t window_row = saturating_mul(static_cast<std::uint64_t>(window.width), pixel_bytes);
+    if (headers.interlaced) pass_row = window_row;
+    if (!direct && headers.interlaced) pixels = saturating_mul(window_row, static_cast<std::uint64_t>(window.height));
+    if (!direct && !headers.interlaced && !copied) pixels = saturating_mul(window_row, rows);
+  }
+  std::uint64_t total() const noexcept { return saturating_add(saturating_add(band, pixels), pass_row); }
+};
 
 // Inflated bytes that have to be read for a window.
 std::uint64_t needed_bytes(const Headers& headers, const Rect& window) noexcept {
@@ -154,30 +168,22 @@ class PictureDecoder {
 };
 
 Status PictureDecoder::take_memory() {
-  const std::uint64_t row_bytes = headers_.row_bytes(headers_.width);
-  const std::uint32_t rows = rows_a_band(row_bytes, headers_.height);
-  band_ = scratch_.take<std::byte>(row_bytes + rows * (row_bytes + 1));
-  bool enough = band_.data() != nullptr;
-  const std::uint64_t window_row = static_cast<std::uint64_t>(window_.width) * expander_.pixel_bytes();
-  pixels_stride_ = static_cast<std::ptrdiff_t>(window_row);
-  if (headers_.interlaced) {
-    pass_row_ = scratch_.take<std::byte>(window_row);
-    enough = enough && pass_row_.data();
-  }
-  if (!job_.sink.direct() && (headers_.interlaced || !expander_.is_copy())) {
-    const auto kept = headers_.interlaced ? static_cast<std::uint64_t>(window_.height) : rows;
-    pixels_ = scratch_.take<std::byte>(saturating_mul(window_row, kept));
-    enough = enough && pixels_.data();
-  }
-  if (!enough)
-    return fail(Errc::out_of_memory, "no memory for rows of %llu bytes", static_cast<unsigned long long>(row_bytes));
+  const Needs needs(headers_, expander_.pixel_bytes(), window_, job_.sink.direct(), expander_.is_copy());
+  band_ = scratch_.take<std::byte>(needs.band);
+  pixels_ = scratch_.take<std::byte>(needs.pixels);
+  pass_row_ = scratch_.take<std::byte>(needs.pass_row);
+  pixels_stride_ = static_cast<std::ptrdiff_t>(window_.width) * static_cast<std::ptrdiff_t>(expander_.pixel_bytes());
+  if (!band_.data() || !pixels_.data() || !pass_row_.data())
+    return fail(Errc::out_of_memory, "no memory for rows of %llu bytes",
+                static_cast<unsigned long long>(headers_.row_bytes(headers_.width)));
   return {};
 }
 
 // Reads the first `rows` rows of a pass; those in the window are delivered.
 Status PictureDecoder::decode_pass(const PassGeometry& pass, std::uint32_t rows) {
   row_bytes_ = static_cast<std::size_t>(headers_.row_bytes(pass.width));
-  const std::uint32_t at_once = rows_a_band(row_bytes_, rows);
+  const auto at_once =
+      static_cast<std::uint32_t>(std::min<std::size_t>(rows, (band_.size() - row_bytes_) / (row_bytes_ + 1)));
   std::byte* const kept_row = band_.data();
   std::memset(kept_row, 0, row_bytes_);
   above_ = kept_row;
@@ -259,11 +265,8 @@ class Decoder final : public ImageDecoder {
     plan.native = native_spec(headers, request.info().spec, request.wanted);
     plan.native.width = static_cast<std::uint32_t>(request.window.width);
     plan.native.height = static_cast<std::uint32_t>(request.window.height);
-    const std::uint64_t row_bytes = headers.row_bytes(headers.width);
-    const std::uint64_t rows = rows_a_band(row_bytes, headers.height);
-    const std::uint64_t pixels =
-        saturating_mul(plan.native.row_bytes(), headers.interlaced ? plan.native.height + 1 : rows);
-    plan.scratch = static_cast<std::size_t>(saturating_add(saturating_mul(row_bytes + 1, rows + 1), pixels));
+    const std::size_t pixel_bytes = plan.native.channels * size_of(plan.native.type);
+    plan.scratch = static_cast<std::size_t>(Needs(headers, pixel_bytes, request.window, false, false).total());
     plan.cost = static_cast<double>(needed);
     return plan;
   }

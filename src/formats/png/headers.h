@@ -10,6 +10,9 @@
 
 namespace restride::png {
 
+inline constexpr char kSignature[] = "\x89PNG\r\n\x1a\n";  // 5.2
+inline constexpr std::size_t kSignatureSize = 8;
+
 constexpr std::uint32_t chunk_type(const char (&name)[5]) noexcept {
   std::uint32_t type = 0;
   for (int i = 0; i < 4; ++i) type = type << 8 | static_cast<std::uint8_t>(name[i]);

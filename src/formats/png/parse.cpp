@@ -10,8 +10,6 @@ namespace restride::png {
 namespace {
 
 constexpr std::string_view kExtensions[] = {".png"};
-constexpr char kSignature[] = "\x89PNG\r\n\x1a\n";  // 5.2
-constexpr std::size_t kSignatureSize = 8;
 
 bool probe(ByteSpan bytes) noexcept { return starts_with(bytes, kSignature, kSignatureSize); }
 
