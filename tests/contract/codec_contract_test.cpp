@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every entry of the codec table must keep. A new entry gets all of it by being in the table.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "formats/table.h"
+#include "unit/support/pictures.h"
+
+namespace restride {
+namespace {
+
+using test::bytes_of;
+using test::picture;
+using test::pixels_of;
+using test::value_of;
+
+std::vector<std::string> formats() {
+  std::vector<std::string> names;
+  for (const CodecEntry& entry : codecs())
+    if (names.empty() || names.back() != entry.format->name) names.emplace_back(entry.format->name);
+  return names;
+}
+
+CodecOptions with_threads(unsigned threads) {
+  CodecOptions options;
+  options.max_threads = threads;
+  return options;
+}
+
+// Memory that ends where a page that may not be touched begins, and starts behind another one.
+class GuardedBytes {
+ public:
+  explicit GuardedBytes(std::size_t size) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t inside = (size + page - 1) / page * page;
+    total_ = inside + 2 * page;
+    base_ = static_cast<std::byte*>(::mmap(nullptr, total_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_NE(static_cast<void*>(base_), MAP_FAILED);
+    EXPECT_EQ(::mprotect(base_ + page, inside, PROT_READ | PROT_WRITE), 0);
+    data_ = base_ + page + inside - size;
+  }
+  ~GuardedBytes() { ::munmap(base_, total_); }
+  GuardedBytes(const GuardedBytes&) = delete;
+  GuardedBytes& operator=(const GuardedBytes&) = delete;
+  std::byte* data() const { return data_; }
+
+ private:
+  std::byte* base_;
+  std::byte* data_;
+  std::size_t total_;
+};
+
+// A resource whose n-th allocation from now on fails.
+class FailingResource final : public MemoryResource {
+ public:
+  void fail_at(long n) { left_ = n; }
+  bool failed() const { return failed_; }
+  void* allocate(std::size_t bytes, std::size_t alignment, Stream) noexcept override {
+    if (--left_ == 0) {
+      failed_ = true;
+      return nullptr;
+    }
+    return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
+  }
+  void deallocate(void* data, std::size_t, std::size_t alignment, Stream) noexcept override {
+    ::operator delete (data, std::align_val_t{alignment});
+  }
+  Memory kind() const noexcept override { return Memory::host; }
+
+ private:
+  long left_ = 0;
+  bool failed_ = false;
+};
+
+class CodecContract : public ::testing::TestWithParam<std::string> {
+ protected:
+  Encoder encoder = value_of(Encoder::create());
+  Decoder decoder = value_of(Decoder::create());
+
+  CodeStream encoded(std::uint32_t width, std::uint32_t height, unsigned seed = 1) {
+    return value_of(encoder.encode(picture(width, height, seed), GetParam()));
+  }
+};
+
+TEST_P(CodecContract, HeadersSayWhatDecodingGives) {
+  const CodeStream stream = encoded(61, 43);
+  const CodeStream parsed = value_of(CodeStream::borrow(stream.bytes()));
+  EXPECT_EQ(value_of(parsed.codec()), GetParam());
+  EXPECT_EQ(value_of(parsed.num_images()), 1U);
+  const ImageInfo* info = value_of(parsed.info());
+  EXPECT_EQ(info->spec.width, 61U);
+  EXPECT_EQ(info->spec.height, 43U);
+  for (ColorSpec color : {ColorSpec::srgb, ColorSpec::gray, ColorSpec::unchanged, ColorSpec::sycc})
+    for (SampleFormat format : {SampleFormat::i_unchanged, SampleFormat::p_unchanged})
+      for (bool any_depth : {false, true}) {
+        DecodeParams params;
+        params.color = color;
+        params.format = format;
+        params.allow_any_depth = any_depth;
+        const ImageSpec promised = value_of(decoder.output_spec(parsed, params));
+        EXPECT_EQ(value_of(decoder.decode(parsed, params)).spec(), promised);
+      }
+}
+
+TEST_P(CodecContract, OwnedBorrowedPaddedAndCroppedOutputAgree) {
+  const CodeStream stream = encoded(61, 43);
+  const auto want = pixels_of(value_of(decoder.decode(stream)));
+  const ImageSpec spec = test::rgb_spec(61, 43);
+  {
+    GuardedBytes memory(spec.bytes());  // exactly as large as the picture
+    Image image = value_of(Image::wrap(dense_view(memory.data(), spec)));
+    ASSERT_TRUE(decoder.decode(stream, image));
+    EXPECT_EQ(pixels_of(image), want);
+  }
+  for (const Rect& where : {Rect{0, 0, 61, 43}, Rect{5, 7, 61, 43}, Rect{39, 17, 61, 43}}) {
+    const ImageSpec canvas = test::rgb_spec(100, 60);
+    GuardedBytes memory(canvas.bytes());
+    std::memset(memory.data(), 0x5a, canvas.bytes());
+    const ImageView whole = dense_view(memory.data(), canvas);
+    Image image = value_of(Image::wrap(whole.crop(where)));
+    ASSERT_TRUE(decoder.decode(stream, image));
+    EXPECT_EQ(pixels_of(image), want);
+    for (std::int64_t y = 0; y < 60; ++y)
+      for (std::int64_t x = 0; x < 100; ++x) {
+        const bool inside = x >= where.x && x < where.right() && y >= where.y && y < where.bottom();
+        if (inside) continue;
+        for (int c = 0; c < 3; ++c) ASSERT_EQ(*whole.at(x, y, c), std::byte{0x5a}) << x << ' ' << y;
+      }
+  }
+}
+
+TEST_P(CodecContract, LayoutsHoldTheSamePixels) {
+  const CodeStream stream = encoded(61, 43);
+  const Image rgb = value_of(decoder.decode(stream));
+  for (SampleFormat format : {SampleFormat::p_rgb, SampleFormat::i_bgr, SampleFormat::p_bgr, SampleFormat::i_rgba}) {
+    DecodeParams params;
+    params.format = format;
+    const Image other = value_of(decoder.decode(stream, params));
+    const bool bgr = interleaved(format) == SampleFormat::i_bgr;
+    for (std::uint32_t y = 0; y < 43; ++y)
+      for (std::uint32_t x = 0; x < 61; ++x)
+        for (unsigned c = 0; c < 3; ++c) ASSERT_EQ(*other.view().at(x, y, bgr ? 2 - c : c), *rgb.view().at(x, y, c));
+  }
+}
+
+TEST_P(CodecContract, ReuseAfterLargerAndSmallerPictures) {
+  const CodeStream small = encoded(30, 20), large = encoded(90, 70);
+  const auto want_small = pixels_of(value_of(decoder.decode(small))),
+             want_large = pixels_of(value_of(decoder.decode(large)));
+  Image image;
+  ASSERT_TRUE(decoder.decode(small, image));
+  EXPECT_EQ(image.capacity(), 1800U);
+  ASSERT_TRUE(decoder.decode(large, image));
+  EXPECT_EQ(image.capacity(), 18900U);
+  EXPECT_EQ(pixels_of(image), want_large);
+  ASSERT_TRUE(decoder.decode(small, image));
+  EXPECT_EQ(image.capacity(), 18900U);
+  EXPECT_EQ(image.size(), 1800U);
+  EXPECT_EQ(pixels_of(image), want_small);
+}
+
+TEST_P(CodecContract, BatchesEqualSinglesWithAnyNumberOfThreads) {
+  std::vector<CodeStream> streams;
+  std::vector<std::vector<std::byte>> want;
+  for (unsigned i = 0; i < 9; ++i) {
+    streams.push_back(encoded(20 + 7 * i, 50 - 4 * i, i));
+    want.push_back(pixels_of(value_of(decoder.decode(streams.back()))));
+  }
+  for (unsigned threads : {1U, 2U, 3U, 8U}) {
+    Decoder many = value_of(Decoder::create(with_threads(threads)));
+    std::vector<Image> images(streams.size());
+    std::vector<const CodeStream*> in;
+    std::vector<Image*> out;
+    for (std::size_t i = 0; i < streams.size(); ++i) in.push_back(&streams[i]), out.push_back(&images[i]);
+    std::vector<Status> statuses(streams.size());
+    for (int round = 0; round < 3; ++round) {
+      many.decode(in, out, statuses);
+      for (std::size_t i = 0; i < streams.size(); ++i) {
+        ASSERT_TRUE(statuses[i]) << statuses[i].error().describe();
+        EXPECT_EQ(pixels_of(images[i]), want[i]);
+      }
+    }
+    Encoder encoders = value_of(Encoder::create(with_threads(threads)));
+    for (unsigned i = 0; i < 9; ++i)
+      EXPECT_EQ(bytes_of(value_of(encoders.encode(picture(20 + 7 * i, 50 - 4 * i, i), GetParam()))),
+                bytes_of(streams[i]));
+  }
+}
+
+TEST_P(CodecContract, OneBadImageSpoilsNoOther) {
+  const CodeStream good = encoded(61, 43);
+  const auto want = pixels_of(value_of(decoder.decode(good)));
+  const auto half = bytes_of(good);
+  const CodeStream bad = value_of(CodeStream::borrow({half.data(), half.size() / 2}));
+  const CodeStream* in[] = {&good, &bad, nullptr, &good};
+  Image images[4];
+  Image* out[] = {&images[0], &images[1], &images[2], &images[3]};
+  Status statuses[4];
+  decoder.decode(in, out, statuses);
+  EXPECT_TRUE(statuses[0]);
+  ASSERT_FALSE(statuses[1]);
+  EXPECT_FALSE(statuses[1].error().message.empty());
+  EXPECT_FALSE(statuses[2]);
+  EXPECT_TRUE(statuses[3]);
+  EXPECT_EQ(pixels_of(images[0]), want);
+  EXPECT_EQ(pixels_of(images[3]), want);
+}
+
+// Prefixes end where a page ends: reading past them dies.
+TEST_P(CodecContract, EveryPrefixFailsCleanlyOrIsWhole) {
+  const CodeStream stream = encoded(13, 11);
+  const auto want = pixels_of(value_of(decoder.decode(stream)));
+  const auto all = bytes_of(stream);
+  std::size_t whole = 0;
+  for (std::size_t n = 1; n < all.size(); ++n) {
+    GuardedBytes memory(n);
+    std::memcpy(memory.data(), all.data(), n);
+    Image image;
+    const Status status = decoder.decode(value_of(CodeStream::borrow({memory.data(), n})), image);
+    if (status) {
+      ++whole;
+      EXPECT_EQ(pixels_of(image), want) << GetParam() << ": " << n << " of " << all.size() << " bytes";
+    } else {
+      EXPECT_FALSE(status.error().message.empty());
+      EXPECT_NE(status.error().code, Errc::internal) << status.error().describe();
+    }
+  }
+  EXPECT_LE(whole, 16U) << "only trailing bytes without pixels may be missing";
+}
+
+TEST_P(CodecContract, FlippedBitsNeverCrash) {
+  const auto all = bytes_of(encoded(13, 11));
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    auto damaged = all;
+    for (int k = 0; k < 1 + round % 4; ++k)
+      damaged[random() % damaged.size()] ^= static_cast<std::byte>(1U << random() % 8);
+    GuardedBytes memory(damaged.size());
+    std::memcpy(memory.data(), damaged.data(), damaged.size());
+    DecodeParams params;
+    params.limits.max_pixels = 1 << 20;
+    params.limits.max_memory = 1 << 26;
+    Image image;
+    const Status status = decoder.decode(value_of(CodeStream::borrow({memory.data(), damaged.size()})), image, params);
+    EXPECT_TRUE(status || !status.error().message.empty());
+  }
+}
+
+TEST_P(CodecContract, RegionsAreCropsAndOutsideIsFilled) {
+  const CodeStream stream = encoded(61, 43);
+  const Image whole = value_of(decoder.decode(stream));
+  for (const Rect& rect : {Rect{0, 0, 61, 43}, Rect{10, 5, 20, 30}, Rect{60, 42, 1, 1}, Rect{-8, -9, 80, 60},
+                           Rect{50, -3, 20, 10}, Rect{-5, 40, 9, 9}, Rect{200, 5, 10, 10}}) {
+    CodeStreamView view;
+    view.region = Region{rect, {10, 125, 255}};
+    const Image part = value_of(decoder.decode(value_of(stream.sub(view))));
+    ASSERT_EQ(part.spec().width, rect.width);
+    for (std::int64_t y = 0; y < rect.height; ++y)
+      for (std::int64_t x = 0; x < rect.width; ++x) {
+        const std::int64_t sx = rect.x + x, sy = rect.y + y;
+        const bool inside = sx >= 0 && sy >= 0 && sx < 61 && sy < 43;
+        constexpr std::byte kFill[] = {std::byte{10}, std::byte{125}, std::byte{255}};
+        for (int c = 0; c < 3; ++c)
+          ASSERT_EQ(*part.view().at(x, y, c), inside ? *whole.view().at(sx, sy, c) : kFill[c]) << x << ' ' << y;
+      }
+  }
+}
+
+TEST_P(CodecContract, LimitsAreKept) {
+  const CodeStream stream = encoded(61, 43);
+  DecodeParams params;
+  params.limits.max_pixels = 61 * 43 - 1;
+  Image image;
+  const Status status = decoder.decode(stream, image, params);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Errc::limit_exceeded);
+  EXPECT_TRUE(image.empty());
+}
+
+TEST_P(CodecContract, RefusedBuffersAreLeftAlone) {
+  const CodeStream stream = encoded(61, 43);
+  std::vector<std::byte> memory(60 * 43 * 3, std::byte{9});
+  Image image = value_of(Image::wrap(dense_view(memory.data(), test::rgb_spec(60, 43))));
+  const Status status = decoder.decode(stream, image);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "Existing buffer is too small to fit new image");
+  EXPECT_EQ(std::count(memory.begin(), memory.end(), std::byte{9}), 60 * 43 * 3);
+}
+
+TEST_P(CodecContract, CodeStreamsAreReusedAndGrow) {
+  const Image small = picture(30, 20), large = picture(200, 150);
+  const CodeStream fresh_small = value_of(encoder.encode(small, GetParam())),
+                   fresh_large = value_of(encoder.encode(large, GetParam()));
+  EXPECT_EQ(fresh_small.size(), fresh_small.capacity());
+  CodeStream stream = value_of(CodeStream::create(fresh_small.size() + 100));
+  ASSERT_TRUE(encoder.encode(small, GetParam(), stream));
+  EXPECT_EQ(stream.capacity(), fresh_small.size() + 100);
+  EXPECT_EQ(bytes_of(stream), bytes_of(fresh_small));
+  ASSERT_TRUE(encoder.encode(large, GetParam(), stream));
+  EXPECT_EQ(bytes_of(stream), bytes_of(fresh_large));
+  EXPECT_EQ(stream.capacity(), std::max(fresh_large.size(), fresh_small.size() + 100));
+  ASSERT_TRUE(encoder.encode(small, GetParam(), stream));
+  EXPECT_EQ(bytes_of(stream), bytes_of(fresh_small));
+  EXPECT_EQ(value_of(stream.info())->spec.width, 30U);
+  EXPECT_EQ(pixels_of(value_of(decoder.decode(stream))), pixels_of(value_of(decoder.decode(fresh_small))));
+}
+
+TEST_P(CodecContract, EncodersReadPaddedAndPlanarPixels) {
+  const Image dense = picture(61, 43);
+  const auto want = bytes_of(value_of(encoder.encode(dense, GetParam())));
+  std::vector<std::byte> canvas(100 * 60 * 3, std::byte{77});
+  Image padded = value_of(Image::wrap(dense_view(canvas.data(), test::rgb_spec(100, 60)).crop({9, 8, 61, 43})));
+  for (std::uint32_t y = 0; y < 43; ++y) std::memcpy(padded.view().at(0, y), dense.view().at(0, y), 183);
+  EXPECT_EQ(bytes_of(value_of(encoder.encode(padded, GetParam()))), want);
+  ImageSpec spec = test::rgb_spec(61, 43);
+  spec.format = SampleFormat::p_rgb;
+  Image planes;
+  ASSERT_TRUE(planes.ensure(spec));
+  for (std::uint32_t y = 0; y < 43; ++y)
+    for (std::uint32_t x = 0; x < 61; ++x)
+      for (unsigned c = 0; c < 3; ++c) *planes.view().at(x, y, c) = *dense.view().at(x, y, c);
+  EXPECT_EQ(bytes_of(value_of(encoder.encode(planes, GetParam()))), want);
+}
+
+TEST_P(CodecContract, GrayIsEncodedAndComesBackGray) {
+  EncodeParams params;
+  params.color = ColorSpec::gray;
+  const CodeStream stream = value_of(encoder.encode(picture(61, 43), GetParam(), params));
+  EXPECT_EQ(value_of(stream.info())->spec.channels, 1U);
+  EXPECT_EQ(value_of(stream.info())->spec.color, ColorSpec::gray);
+  DecodeParams gray;
+  gray.color = ColorSpec::gray;
+  EXPECT_EQ(value_of(decoder.decode(stream, gray)).spec().channels, 1U);
+}
+
+TEST_P(CodecContract, AFailedAllocationIsAnErrorAndTheNextCallWorks) {
+  const CodeStream stream = encoded(61, 43);
+  const auto want = pixels_of(value_of(decoder.decode(stream)));
+  const Image source = picture(61, 43);
+  static FailingResource resource;  // outlives every buffer made from it
+  const auto in_use = memory_stats().host.bytes_in_use;
+  for (long n = 1; n < 200; ++n) {
+    Decoder fresh = value_of(Decoder::create());
+    Encoder fresh_encoder = value_of(Encoder::create());
+    resource = FailingResource();
+    MemoryResource* before = set_default_resource(Memory::host, &resource);
+    resource.fail_at(n);
+    {
+      Image image;
+      const Status status = fresh.decode(stream, image);
+      EXPECT_TRUE(status || status.error().code == Errc::out_of_memory) << status.error().describe();
+      const bool decoded_whole = !resource.failed();
+      CodeStream out = value_of(CodeStream::create());
+      const Status written = decoded_whole ? fresh_encoder.encode(source, GetParam(), out) : Status();
+      EXPECT_TRUE(written || written.error().code == Errc::out_of_memory) << written.error().describe();
+      resource.fail_at(0);
+      ASSERT_TRUE(fresh.decode(stream, image));
+      EXPECT_EQ(pixels_of(image), want);
+    }
+    set_default_resource(Memory::host, before);
+    if (!resource.failed()) break;
+    ASSERT_LT(n, 199) << "allocations without end";
+  }
+  EXPECT_EQ(memory_stats().host.bytes_in_use, in_use) << "something was not given back";
+}
+
+TEST_P(CodecContract, OneDecoderAndEncoderServeManyThreads) {
+  std::vector<CodeStream> streams;
+  std::vector<std::vector<std::byte>> want;
+  for (unsigned i = 0; i < 4; ++i) {
+    streams.push_back(encoded(40 + i, 30, i));
+    want.push_back(pixels_of(value_of(decoder.decode(streams.back()))));
+  }
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (unsigned t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      Image image;
+      for (unsigned round = 0; round < 10; ++round) {
+        const unsigned i = (t + round) % 4;
+        if (!decoder.decode(streams[i], image) || pixels_of(image) != want[i]) ++wrong;
+        auto again = encoder.encode(picture(40 + i, 30, i), GetParam());
+        if (!again || bytes_of(*again) != bytes_of(streams[i])) ++wrong;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, CodecContract, ::testing::ValuesIn(formats()), [](const auto& p) { return p.param; });
+
+TEST(CodecTable, EveryFormatDecodesEncodesAndIsFoundByItsExtensions) {
+  std::set<std::string_view> extensions;
+  for (const CodecEntry& entry : codecs()) {
+    EXPECT_TRUE(entry.make_decoder && entry.make_encoder) << entry.name;
+    EXPECT_EQ(find_format(entry.format->name), entry.format);
+    for (std::string_view extension : entry.format->extensions) {
+      EXPECT_EQ(find_format(extension), entry.format);
+      EXPECT_TRUE(extensions.insert(extension).second) << extension << " belongs to two formats";
+    }
+  }
+  EXPECT_EQ(codec_for(".JPG"), "jpeg");
+  EXPECT_EQ(codec_for(".xyz"), "");
+}
+
+}  // namespace
+}  // namespace restride
