@@ -1,92 +1,136 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebP through libwebp's advanced interface, into the caller's rows where the layout allows. Regions are decoded whole
-// and cropped: libwebp moves the borders of a crop to even positions and upsamples chroma there differently.
+// WebP decoding through libwebp's advanced interface, into the caller's rows where the layout allows.
 #include <webp/decode.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "formats/webp/active.h"
+#include "formats/webp/headers.h"
 #include "formats/webp/webp.h"
 
 namespace restride::webp {
 namespace {
 
-Error error_of(VP8StatusCode code, std::size_t size) {
-  switch (code) {
+const Headers& headers_of(const DecodeRequest& request) noexcept {
+  return static_cast<const Headers&>(*request.stream->detail);
+}
+
+Error error_of(VP8StatusCode status, std::uint64_t size) {
+  switch (status) {
     case VP8_STATUS_OUT_OF_MEMORY:
-      return fail(Errc::out_of_memory, "libwebp ran out of memory");
+      return fail(Errc::out_of_memory, "no memory for libwebp to decode with");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED:
-      return fail_at(Errc::truncated, size, "the file ends before its last pixels");
+      return fail_at(Errc::truncated, size, "the picture data ends before the picture does");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
-      return fail(Errc::unsupported, "libwebp does not support a feature of this file");
+      return fail(Errc::unsupported, "a variant of WebP that libwebp does not read");
+    case VP8_STATUS_BITSTREAM_ERROR:
+      return fail(Errc::corrupt, "the picture data is damaged");
     default:
-      return fail(Errc::corrupt, "the compressed pixels are damaged (libwebp: %d)", static_cast<int>(code));
+      return fail(Errc::internal, "libwebp cannot decode (status %d)", static_cast<int>(status));
   }
+}
+
+WEBP_CSP_MODE mode_of(SampleFormat format) noexcept {
+  switch (format) {
+    case SampleFormat::i_bgr:
+      return MODE_BGR;
+    case SampleFormat::i_rgba:
+      return MODE_RGBA;
+    default:
+      return MODE_RGB;
+  }
+}
+
+// The rectangle to ask libwebp for, so that its pixels in `window` are those of the whole picture. Where chroma is
+// upsampled, a cut has the effect of the picture's edge on the two pixels beside it, and libwebp moves odd positions.
+Rect crop_for(const Rect& window, const Rect& picture, bool lossless) noexcept {
+  if (lossless) return window;
+  constexpr std::int64_t kMargin = 2, kEven = ~std::int64_t{1};
+  const std::int64_t left = (window.x - kMargin) & kEven, top = (window.y - kMargin) & kEven;
+  return intersect(picture, {left, top, window.right() + kMargin - left, window.bottom() + kMargin - top});
 }
 
 class Decoder final : public ImageDecoder {
  public:
   Result<DecodePlan> plan(const DecodeRequest& request) const override {
+    const Headers& headers = headers_of(request);
+    if (headers.data_size == 0)
+      return fail(Errc::unsupported,
+                  "an animation whose first frame covers only a part of the canvas: extract a frame first");
     const ImageSpec& stored = request.info().spec;
     DecodePlan plan;
     plan.native = stored;
     plan.native.width = static_cast<std::uint32_t>(request.window.width);
     plan.native.height = static_cast<std::uint32_t>(request.window.height);
-    const SampleFormat want = interleaved(request.wanted.format);
-    // RGB of a picture with alpha is what libwebp gives when alpha is simply not asked for; BGR and RGBA come for free.
-    if (want == SampleFormat::i_bgr || want == SampleFormat::i_rgb || want == SampleFormat::i_rgba)
-      plan.native.format = want;
+    // libwebp makes any of these three; without alpha there is less to convert.
+    const SampleFormat wanted = interleaved(request.wanted.format);
+    if (wanted == SampleFormat::i_bgr || wanted == SampleFormat::i_rgb || wanted == SampleFormat::i_rgba)
+      plan.native.format = wanted;
+    else if (wanted == SampleFormat::i_y || wanted == SampleFormat::i_ycc)
+      plan.native.format = SampleFormat::i_rgb;
     plan.native.channels = channels_of(plan.native.format);
-    plan.scratch = static_cast<std::size_t>(saturating_mul(stored.width, stored.height, 8));
-    plan.cost = static_cast<double>(stored.width) * stored.height * 4;
+    const std::uint64_t picture = saturating_mul(stored.width, stored.height);
+    plan.scratch = static_cast<std::size_t>(saturating_mul(picture, plan.native.channels + (headers.lossless ? 5 : 2)));
+    plan.cost = static_cast<double>(stored.width) * static_cast<double>(request.window.bottom()) * 4;
     return plan;
   }
 
  protected:
   Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) override {
-    WebPDecoderConfig config;
-    if (!WebPInitDecoderConfig(&config)) return fail(Errc::internal, "libwebp is of another version than its headers");
-    const auto* data = reinterpret_cast<const std::uint8_t*>(job.request.bytes.data());
-    const std::size_t size = job.request.bytes.size();
-    if (const VP8StatusCode code = WebPGetFeatures(data, size, &config.input); code != VP8_STATUS_OK)
-      return error_of(code, size);
-    if (config.input.has_animation)
-      return fail(Errc::unsupported, "animated WebP is not supported: extract a frame first");
-
+    const Headers& headers = headers_of(job.request);
     const ImageSpec& stored = job.request.info().spec;
+    const Rect picture{0, 0, stored.width, stored.height};
     const Rect& window = job.request.window;
-    const ImageSpec& native = job.plan.native;
-    const bool whole = window == Rect{0, 0, stored.width, stored.height};
-    const bool straight = whole && job.sink.direct();
-    const std::size_t line = std::size_t{stored.width} * native.channels;
-    std::byte* pixels = straight ? job.sink.direct_view().data : scratch.allocate(line * stored.height);
-    if (!pixels) return fail(Errc::out_of_memory, "no memory for the decoded picture");
-    const std::ptrdiff_t stride = straight ? job.sink.direct_view().row_stride : static_cast<std::ptrdiff_t>(line);
-    if (stride > 0x7fffffff) return fail(Errc::unsupported, "rows of more than 2 GiB");
+    const Rect crop = window == picture ? picture : crop_for(window, picture, headers.lossless);
 
-    config.output.colorspace = native.format == SampleFormat::i_bgr    ? MODE_BGR
-                               : native.format == SampleFormat::i_rgba ? MODE_RGBA
-                                                                       : MODE_RGB;
+    WebPDecoderConfig config;
+    if (!WebPInitDecoderConfig(&config)) return fail(Errc::internal, "libwebp is another version than its headers");
+    const std::ptrdiff_t pixel = job.plan.native.channels;
+    std::ptrdiff_t stride = crop.width * pixel;
+    std::byte* to = nullptr;
+    const bool straight = job.sink.direct() && crop == window && fits(job.sink.direct_view().row_stride);
+    if (straight) {
+      to = job.sink.direct_view().data;
+      stride = job.sink.direct_view().row_stride;
+    } else {
+      to = scratch.allocate(static_cast<std::size_t>(stride) * static_cast<std::size_t>(crop.height));
+      if (!to) return fail(Errc::out_of_memory, "no memory for %lld rows", static_cast<long long>(crop.height));
+    }
+    config.output.colorspace = mode_of(job.plan.native.format);
     config.output.is_external_memory = 1;
-    config.output.u.RGBA.rgba = reinterpret_cast<std::uint8_t*>(pixels);
+    config.output.u.RGBA.rgba = reinterpret_cast<std::uint8_t*>(to);
     config.output.u.RGBA.stride = static_cast<int>(stride);
-    config.output.u.RGBA.size = static_cast<std::size_t>(stride) * (stored.height - 1) + line;
-    config.options.use_threads =
-        context.executor.concurrency() > 1 && std::uint64_t{stored.width} * stored.height > 1000000;
+    config.output.u.RGBA.size = static_cast<std::size_t>(stride * (crop.height - 1) + crop.width * pixel);
+    if (crop != picture) {
+      config.options.use_cropping = 1;
+      config.options.crop_left = static_cast<int>(crop.x);
+      config.options.crop_top = static_cast<int>(crop.y);
+      config.options.crop_width = static_cast<int>(crop.width);
+      config.options.crop_height = static_cast<int>(crop.height);
+    }
+    const Active active(active_);
+    config.options.use_threads = active.alone() && context.executor.concurrency() > 1;
+
     job.wrote = straight;
-    const VP8StatusCode code = WebPDecode(data, size, &config);
+    const ByteSpan data = job.request.bytes.subspan(headers.data_offset, headers.data_size);
+    const VP8StatusCode status = WebPDecode(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), &config);
     WebPFreeDecBuffer(&config.output);
-    if (code != VP8_STATUS_OK) return error_of(code, size);
+    if (status != VP8_STATUS_OK) return error_of(status, headers.data_offset + headers.data_size);
     if (straight) return {};
     job.wrote = true;
-    job.sink.put_interleaved(
-        {0, 0, window.width, window.height},
-        pixels + static_cast<std::size_t>(window.y) * line + static_cast<std::size_t>(window.x) * native.channels,
-        static_cast<std::ptrdiff_t>(line));
+    job.sink.put_interleaved({0, 0, window.width, window.height},
+                             to + (window.y - crop.y) * stride + (window.x - crop.x) * pixel, stride);
     return {};
   }
+
+ private:
+  static bool fits(std::ptrdiff_t stride) noexcept { return stride > 0 && stride <= std::numeric_limits<int>::max(); }
+
+  std::atomic<int> active_{0};
 };
 
 }  // namespace
