@@ -17,7 +17,7 @@ def snippets():
                 yield pytest.param(code, id=f"{path.relative_to(ROOT)}-{i}")
 
 
-@pytest.mark.parametrize("code", snippets())
+@pytest.mark.parametrize("code", list(snippets()))
 def test_snippet(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "snippet", "exec"), {})
