@@ -67,9 +67,9 @@ class _Codec:
     def _settle(self, results: list[Any], errors: list[Error | None], on_error: str | None) -> list[Any]:
         """Puts None, an exception object, or nothing in place of what failed; the reasons are kept in ``errors``."""
         self.errors = errors
+        policy = self._on_error if on_error is None else self._policy(on_error)
         if not any(errors):
             return results
-        policy = self._on_error if on_error is None else self._policy(on_error)
         for i, error in enumerate(errors):
             if error is None:
                 continue

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E501  the tables below read best unwrapped
 """Writes docs/formats.md: what each format decodes and encodes, from trying it.
 
 usage: python python/tests/golden/make_matrix.py [--check]     --check: fail if the file is out of date

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import warnings
 
-import make_matrix
 import numpy as np
 import pytest
 
+import make_matrix
 import restride
 
 
