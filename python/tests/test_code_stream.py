@@ -87,7 +87,8 @@ def test_what_headers_report():
     jp2 = restride.CodeStream(bytes(encoder.encode(rgb, "jpeg2k")))
     assert (jp2.num_tiles_y, jp2.num_tiles_x, jp2.tile_height, jp2.tile_width) == (1, 1, 16, 16)
     assert jp2.color_spec == restride.SRGB
-    tiled = restride.CodeStream(bytes(encoder.encode(np.zeros((70, 90, 3), np.uint8), "tiff", params=restride.EncodeParams(tile_width=32, tile_height=16))))
+    tiles = restride.EncodeParams(tile_width=32, tile_height=16)
+    tiled = restride.CodeStream(bytes(encoder.encode(np.zeros((70, 90, 3), np.uint8), "tiff", params=tiles)))
     assert (tiled.num_tiles_y, tiled.num_tiles_x, tiled.tile_height, tiled.tile_width) == (5, 3, 16, 32)
 
 

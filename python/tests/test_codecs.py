@@ -134,8 +134,11 @@ def test_encode(encoder, decoder):
     for arguments, text in [
         (dict(codec=""), "Unspecified codec."),
         (dict(codec=".xyz"), "Unsupported codec."),
-        (dict(codec="png", code_stream_s=[restride.CodeStream(), restride.CodeStream()]), "code_stream_s must be a single CodeStream if single image is provided"),
-    ]:  # fmt: skip
+        (
+            dict(codec="png", code_stream_s=[restride.CodeStream(), restride.CodeStream()]),
+            "code_stream_s must be a single CodeStream if single image is provided",
+        ),
+    ]:
         with pytest.raises(ValueError) as caught:
             encoder.encode(picture(), **arguments)
         assert str(caught.value) == text

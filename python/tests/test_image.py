@@ -27,8 +27,9 @@ def test_properties():
 
 
 def test_defaults_by_channels():
-    for channels, format_, color in [(1, restride.I_Y, restride.GRAY), (2, restride.I_YA, restride.GRAY), (3, restride.I_RGB, restride.SRGB),
-                                     (4, restride.I_RGBA, restride.SRGB), (6, 0, 0)]:  # fmt: skip
+    expected = [(1, restride.I_Y, restride.GRAY), (2, restride.I_YA, restride.GRAY), (3, restride.I_RGB, restride.SRGB),
+                (4, restride.I_RGBA, restride.SRGB), (6, 0, 0)]  # fmt: skip
+    for channels, format_, color in expected:
         image = restride.as_image(np.zeros((3, 4, channels), np.uint8))
         assert image.sample_format == format_ and image.color_spec == color
     assert restride.as_image(np.zeros((3, 4), np.uint8)).shape == (3, 4, 1)
