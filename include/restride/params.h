@@ -77,6 +77,9 @@ struct CodecOptions {
   // Space separated "[module]:name=value", nvImageCodec's syntax; unknown names are ignored, as there.
   // Known: "fancy_upsampling=0|1" (JPEG chroma; 1 by default).
   std::string options;
+  // True: a picture's pixels do not depend on the backend. False: backends that round differently (nvJPEG) may be used
+  // where they are faster; naming BackendKind::hw_gpu_only in `backends` asks for them too.
+  bool exact = true;
 };
 
 }  // namespace restride

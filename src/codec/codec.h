@@ -33,6 +33,7 @@ struct DecodeRequest {
   Rect window;              // stored pixels to deliver, inside the picture as reduced by `reduce`
   std::uint8_t reduce = 0;  // halvings of the size, at most ImageInfo::max_reduce
   ImageSpec wanted;         // what the caller will get (window or larger): deliver this where it costs nothing
+  bool converted_later = false;  // the sink is staging for a GPU, which converts for free: deliver what is cheapest
   Limits limits;
 
   const ImageInfo& info() const noexcept { return stream->images[image]; }
@@ -56,9 +57,14 @@ struct DecodeJob {
 struct Context {
   Executor& executor;           // for parallel work inside one image; calls may be nested
   StatePool<Scratch>& scratch;  // leases are reset by whoever takes them
-  Stream stream;
+  Stream stream;                // the caller's; device -1 where no device is in use
 };
 
+// Two kinds implement this. A CPU decoder writes to host memory, and the engine calls it from many threads, a job or
+// a few at a time. A device decoder (DeviceCodec) gets all its jobs of a call at once, from one thread; every
+// sink.target() is then in memory of device context.stream.device. It queues its work on context.stream, in a number
+// of launches that does not depend on the number of jobs, writes nothing to a target before what was queued on that
+// stream earlier is done, and may return before the pixels are there, but not before every status is known.
 class FormatDecoder {
  public:
   virtual ~FormatDecoder() = default;
@@ -98,6 +104,8 @@ struct EncodeJob {
   Status status;
 };
 
+// Device encoders likewise: all jobs at once, every source.view() in device memory, bytes complete in the (host) sinks on
+// return.
 class FormatEncoder {
  public:
   virtual ~FormatEncoder() = default;

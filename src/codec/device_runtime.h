@@ -47,11 +47,13 @@ class DeviceStage {
   virtual Stream stream() const noexcept = 0;
 };
 
-// A codec that runs on the device; joins the codec table behind the runtime.
+// A codec that runs on the device. Those with the CPU's pixels (or, for encoders, a result as good) are asked before the
+// CPU's; the others behind it, unless CodecOptions ask for them.
 struct DeviceCodec {
   std::string_view format;  // Format::name
   BackendKind backend;
   std::string_view name;
+  bool exact;
   std::unique_ptr<FormatDecoder> (*make_decoder)(const CodecOptions& options);
   std::unique_ptr<FormatEncoder> (*make_encoder)(const CodecOptions& options);
 };

@@ -31,6 +31,10 @@ class PixelSink {
   void put_interleaved(const Rect& where, const std::byte* data, std::ptrdiff_t row_stride) const noexcept;
 
   const ImageSpec& native() const noexcept { return native_; }
+  // For device decoders, which convert in their own kernels: where the window goes, in display orientation, and how
+  // stored pixels get there.
+  const ImageView& target() const noexcept { return target_; }
+  Orientation orientation() const noexcept { return orientation_; }
 
  private:
   ImageView target_;
