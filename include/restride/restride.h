@@ -4,6 +4,7 @@
 
 #include "restride/code_stream.h"
 #include "restride/decoder.h"
+#include "restride/device.h"
 #include "restride/encoder.h"
 #include "restride/error.h"
 #include "restride/image.h"

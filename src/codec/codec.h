@@ -29,10 +29,10 @@ namespace restride {
 struct DecodeRequest {
   ByteSpan bytes;  // the whole code stream
   const StreamInfo* stream = nullptr;
-  std::uint32_t image = 0;  // index into stream->images
-  Rect window;              // stored pixels to deliver, inside the picture as reduced by `reduce`
-  std::uint8_t reduce = 0;  // halvings of the size, at most ImageInfo::max_reduce
-  ImageSpec wanted;         // what the caller will get (window or larger): deliver this where it costs nothing
+  std::uint32_t image = 0;       // index into stream->images
+  Rect window;                   // stored pixels to deliver, inside the picture as reduced by `reduce`
+  std::uint8_t reduce = 0;       // halvings of the size, at most ImageInfo::max_reduce
+  ImageSpec wanted;              // what the caller will get (window or larger): deliver this where it costs nothing
   bool converted_later = false;  // the sink is staging for a GPU, which converts for free: deliver what is cheapest
   Limits limits;
 
@@ -104,8 +104,8 @@ struct EncodeJob {
   Status status;
 };
 
-// Device encoders likewise: all jobs at once, every source.view() in device memory, bytes complete in the (host) sinks on
-// return.
+// Device encoders likewise: all jobs at once, every source.view() in device memory, bytes complete in the (host) sinks
+// on return.
 class FormatEncoder {
  public:
   virtual ~FormatEncoder() = default;

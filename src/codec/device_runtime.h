@@ -38,17 +38,16 @@ class DeviceStage {
   // Queues a copy of a part of one block to the same place in the other. Thread-safe.
   virtual Status upload(std::size_t offset, std::size_t bytes) = 0;
   virtual Status download(std::size_t offset, std::size_t bytes) = 0;
-  // Queues rows of `to` <- `from`, either of which may be any memory; both of one spec.
-  virtual Status copy(const ImageView& from, const ImageView& to) = 0;
   // Queues all conversions: one upload of descriptors and one launch, whatever their number.
   virtual Status convert(std::span<const DeviceConversion> conversions) = 0;
   // Blocks until everything queued so far has been done.
   virtual Status wait() = 0;
+  // Where the call's work is to be queued: the caller's stream, or one in step with it.
   virtual Stream stream() const noexcept = 0;
 };
 
-// A codec that runs on the device. Those with the CPU's pixels (or, for encoders, a result as good) are asked before the
-// CPU's; the others behind it, unless CodecOptions ask for them.
+// A codec that runs on the device. Those with the CPU's pixels (or, for encoders, a result as good) are asked before
+// the CPU's; the others behind it, unless CodecOptions ask for them.
 struct DeviceCodec {
   std::string_view format;  // Format::name
   BackendKind backend;
@@ -56,6 +55,7 @@ struct DeviceCodec {
   bool exact;
   std::unique_ptr<FormatDecoder> (*make_decoder)(const CodecOptions& options);
   std::unique_ptr<FormatEncoder> (*make_encoder)(const CodecOptions& options);
+  std::string_view (*version)() noexcept = nullptr;  // of the library behind it; null: none but ours
 };
 
 // One process has at most one. All members are thread-safe and leave the caller's current device as it was.
@@ -81,6 +81,8 @@ class DeviceRuntime {
   // Makes later work on `stream` wait for all work queued on `earlier` so far.
   virtual Status order(Stream stream, Stream earlier) = 0;
   virtual Status synchronize(Stream stream) = 0;
+  // Queues rows of `to` <- `from` (one spec, either in any memory) on `stream`.
+  virtual Status copy(const ImageView& from, const ImageView& to, Stream stream) = 0;
 
   virtual std::span<const DeviceCodec> codecs() const noexcept = 0;
   virtual std::string_view description() const noexcept = 0;  // "CUDA 13.0, driver 580.65, NVIDIA H100"

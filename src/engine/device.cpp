@@ -2,11 +2,15 @@
 #include "engine/device.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
 #include "base/error_util.h"
+#include "formats/table.h"
+#include "image/convert/pixels.h"
+#include "restride/device.h"
 
 namespace restride {
 namespace {
@@ -26,6 +30,12 @@ std::string beside_this_library(const char* name) {
   return slash == std::string::npos ? name : path.substr(0, slash + 1) + name;
 }
 
+void use(DeviceRuntime* runtime) {
+  set_default_resource(Memory::device, runtime ? &runtime->device_memory() : nullptr);
+  set_default_resource(Memory::pinned, runtime ? &runtime->pinned_memory() : nullptr);
+  if (runtime) runtime->use(*default_resource(Memory::device), *default_resource(Memory::pinned));
+}
+
 Opened open_runtime() {
   constexpr const char* kName = "librestride_cuda.so";
   void* library = ::dlopen(beside_this_library(kName).c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -39,24 +49,49 @@ Opened open_runtime() {
   std::array<char, 256> reason{};
   DeviceRuntime* runtime = entry(kDeviceRuntimeVersion, reason.data(), reason.size());
   if (!runtime) return {nullptr, std::string("no usable GPU: ") + reason.data()};
-  set_default_resource(Memory::device, &runtime->device_memory());
-  set_default_resource(Memory::pinned, &runtime->pinned_memory());
-  runtime->use(*default_resource(Memory::device), *default_resource(Memory::pinned));
+  use(runtime);
   return {runtime, {}};
 }
 
-const Opened& opened() noexcept {
-  static const Opened instance = open_runtime();
-  return instance;
+// What was found, and in which process: a forked child cannot use its parent's CUDA.
+struct State {
+  State() { set(open_runtime()); }
+  void set(Opened found) {
+    opened = std::move(found);
+    process = ::getpid();
+  }
+  Opened opened;
+  int process = 0;
+};
+
+State& state() noexcept {
+  static State* const instance = new State;  // never destroyed: buffers with static lifetime may outlive it
+  return *instance;
 }
+
+bool forked() noexcept { return state().opened.runtime && state().process != ::getpid(); }
 
 }  // namespace
 
-DeviceRuntime* device_runtime() noexcept { return opened().runtime; }
-const std::string& device_missing_reason() noexcept { return opened().reason; }
+DeviceRuntime* device_runtime() noexcept { return forked() ? nullptr : state().opened.runtime; }
+
+const std::string& device_missing_reason() noexcept {
+  static const std::string kForked =
+      "this process was forked after CUDA had been used; start it with the spawn method instead";
+  return forked() ? kForked : state().opened.reason;
+}
+
+void replace_device_runtime(DeviceRuntime* runtime) {
+  use(runtime);
+  state().set({runtime, runtime ? "" : "the device runtime was taken away"});
+}
 
 Result<int> resolve_device(const CodecOptions& options) {
-  if (options.device == CodecOptions::kCpuOnly) return -1;
+  const bool cpu_alone =
+      options.device == CodecOptions::kCpuOnly ||
+      (!options.backends.empty() && std::all_of(options.backends.begin(), options.backends.end(),
+                                                [](const Backend& b) { return b.kind == BackendKind::cpu_only; }));
+  if (cpu_alone) return -1;
   DeviceRuntime* runtime = device_runtime();
   if (!runtime) {
     if (options.device == CodecOptions::kCurrentDevice) return -1;
@@ -69,10 +104,68 @@ Result<int> resolve_device(const CodecOptions& options) {
   return options.device;
 }
 
-bool wants_device_output(const CodecOptions& options, int device) noexcept {
-  if (device < 0) return false;
-  return options.backends.empty() || std::any_of(options.backends.begin(), options.backends.end(),
-                                                 [](const Backend& b) { return b.kind != BackendKind::cpu_only; });
+int device_count() noexcept { return device_runtime() ? device_runtime()->device_count() : 0; }
+std::string device_missing_reason_text() { return device_runtime() ? std::string() : device_missing_reason(); }
+
+Result<int> current_device() {
+  if (!device_runtime()) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
+  return device_runtime()->current_device();
+}
+
+int device_of(const void* pointer) noexcept { return device_runtime() ? device_runtime()->device_of(pointer) : -1; }
+
+std::vector<BackendInfo> backends() {
+  std::vector<BackendInfo> out;
+  if (DeviceRuntime* runtime = device_runtime())
+    for (const DeviceCodec& codec : runtime->codecs())
+      out.push_back({std::string(codec.name), std::string(codec.format), static_cast<int>(codec.backend),
+                     codec.make_decoder != nullptr, codec.make_encoder != nullptr,
+                     std::string(codec.version ? codec.version() : "")});
+  for (const CodecEntry& entry : codecs())
+    out.push_back({std::string(entry.name),
+                   std::string(entry.format->name),
+                   static_cast<int>(entry.backend),
+                   entry.make_decoder != nullptr,
+                   entry.make_encoder != nullptr,
+                   {}});
+  return out;
+}
+
+Status order(Stream stream, Stream earlier) {
+  if (stream.device < 0 || earlier.device < 0) return {};
+  if (!device_runtime()) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
+  return device_runtime()->order(stream, earlier);
+}
+
+Status synchronize(Stream stream) {
+  if (stream.device < 0) return {};
+  if (!device_runtime()) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
+  return device_runtime()->synchronize(stream);
+}
+
+Status transfer(const Image& from, Image& to, Stream stream, bool wait) {
+  if (from.empty()) return fail(Errc::invalid_argument, "the image has no pixels");
+  const bool reads_device = from.memory() == Memory::device, writes_device = to.memory() == Memory::device;
+  if (!reads_device && !writes_device) {
+    RESTRIDE_TRY(to.ensure(from.spec()));
+    convert_pixels(from.view(), to.view());
+    return {};
+  }
+  DeviceRuntime* runtime = device_runtime();
+  if (!runtime) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
+  if (stream.device < 0) stream.device = reads_device ? from.view().device : to.view().device;
+  if (stream.device < 0) {
+    RESTRIDE_ASSIGN(stream.device, runtime->current_device());
+  }
+  if (from.stream().device >= 0) RESTRIDE_TRY(runtime->order(stream, from.stream()));
+  if (!to.empty() && to.stream().device >= 0) RESTRIDE_TRY(runtime->order(stream, to.stream()));
+  RESTRIDE_TRY(to.ensure(from.spec(), stream));
+  RESTRIDE_TRY(runtime->copy(from.view(), to.view(), stream));
+  return wait || !writes_device ? runtime->synchronize(stream) : Status();
+}
+
+void trim_memory() noexcept {
+  if (DeviceRuntime* runtime = device_runtime()) runtime->trim();
 }
 
 }  // namespace restride

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <span>
 #include <string>
 
 #include "codec/device_runtime.h"
@@ -10,14 +9,15 @@
 namespace restride {
 
 // The GPU runtime of this process, opened on the first call; nullptr where librestride_cuda, a driver or a device is
-// missing, and then device_missing_reason() says which. Thread-safe.
+// missing, or in a child forked after it was opened, and then device_missing_reason() says which. Thread-safe.
 DeviceRuntime* device_runtime() noexcept;
 const std::string& device_missing_reason() noexcept;
 
-// The device that `options` mean: an ordinal, or -1 for the CPU alone.
-Result<int> resolve_device(const CodecOptions& options);
+// Puts `runtime` (which must outlive all that uses it) in the place of the real one; nullptr: none. For tests.
+void replace_device_runtime(DeviceRuntime* runtime);
 
-// True if results belong in device memory: a device is there and not only CPU backends were asked for.
-bool wants_device_output(const CodecOptions& options, int device) noexcept;
+// The device that `options` mean: an ordinal, or -1 for the CPU alone. With only CPU backends asked for no GPU is
+// looked for, so that the process stays free of CUDA.
+Result<int> resolve_device(const CodecOptions& options);
 
 }  // namespace restride

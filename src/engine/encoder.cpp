@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -13,104 +12,32 @@
 
 #include "base/error_util.h"
 #include "engine/backends.h"
+#include "engine/device.h"
+#include "engine/encode_call.h"
 #include "engine/thread_pool.h"
 #include "formats/table.h"
-#include "stream/code_stream_state.h"
 
 namespace restride {
-namespace {
-
-struct Task {
-  EncodeJob job;
-  FormatEncoder* encoder = nullptr;
-};
-
-struct Call {
-  std::vector<Task> tasks;
-  std::vector<std::uint32_t> order;
-};
-
-// What an encoder's output says of itself before anybody parses it: its input.
-ImageInfo describe_input(const ImageSpec& input, const EncodePlan& plan) {
-  ImageInfo info;
-  info.spec = input;
-  if (plan.wanted.color == ColorSpec::gray && input.color != ColorSpec::gray) {
-    info.spec.channels = 1;
-    info.spec.color = ColorSpec::gray;
-    info.spec.format = SampleFormat::i_y;
-  }
-  return info;
-}
-
-}  // namespace
 
 struct Encoder::Impl {
-  explicit Impl(const CodecOptions& given) : options(given), pool(given.max_threads) {
-    const auto entries = codecs();
-    encoders.resize(entries.size());
-    for (std::size_t i = 0; i < entries.size(); ++i)
-      if (entries[i].make_encoder && backend_allowed(entries[i], options))
-        encoders[i] = entries[i].make_encoder(options);
+  Impl(const CodecOptions& given, int device, std::vector<Candidate> candidates)
+      : options(given), pool(given.max_threads) {
+    environment.candidates = std::move(candidates);
+    environment.executor = &pool;
+    environment.scratch = &scratch;
+    environment.spill = &spill;
+    environment.device = device;
+    for (const Candidate& candidate : environment.candidates)
+      environment.encoders.push_back(candidate.make_encoder ? candidate.make_encoder(options) : nullptr);
   }
-
-  Status prepare(const Image& in, const Format& format, Task& task, const EncodeParams& params) const;
-  Status run(Task& task, CodeStream& out, Context& context);
 
   CodecOptions options;
   ThreadPool pool;
   StatePool<Scratch> scratch;
-  StatePool<Buffer> spill;  // grown by encoders whose output did not fit its stream
-  StatePool<Call> calls;
-  std::vector<std::unique_ptr<FormatEncoder>> encoders;  // parallel to codecs()
+  StatePool<Buffer> spill;
+  StatePool<EncodeCall> calls;
+  EncodeEnvironment environment;
 };
-
-Status Encoder::Impl::prepare(const Image& in, const Format& format, Task& task, const EncodeParams& params) const {
-  if (in.empty()) return fail(Errc::invalid_argument, "the image has no pixels");
-  if (in.memory() == Memory::device) return fail(Errc::device, "this build has no CUDA: give a host image");
-  if ((params.tile_width == 0) != (params.tile_height == 0))
-    return fail(Errc::invalid_argument,
-                "Both tile_width and tile_height must be provided together, or neither should be provided");
-  const auto entries = codecs();
-  Status reason;  // stays empty, and allocates nothing, on the way that succeeds
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].format != &format || !encoders[i]) continue;
-    auto plan = encoders[i]->plan(in.spec(), params);
-    if (!plan) {
-      if (reason) reason = std::move(plan).error();
-      continue;
-    }
-    if (!can_convert(in.spec(), plan->wanted)) {
-      if (reason)
-        reason = fail(Errc::unsupported, "an image of %u channels in its colour and type cannot be written as %s",
-                      in.spec().channels, std::string(format.name).c_str());
-      continue;
-    }
-    task.encoder = encoders[i].get();
-    task.job.plan = *plan;
-    task.job.params = &params;
-    task.job.source = PixelSource(in.view(), plan->wanted);
-    return {};
-  }
-  if (!reason) return reason;
-  return fail(Errc::unsupported, "no encoder for %.*s among the backends asked for",
-              static_cast<int>(format.name.size()), format.name.data());
-}
-
-Status Encoder::Impl::run(Task& task, CodeStream& out, Context& context) {
-  CodeStream::State& state = *out.state();
-  auto spilled = spill.lease();
-  ByteSink sink(state.buffer, *spilled);
-  task.job.sink = &sink;
-  task.job.status = {};
-  state.forget();
-  state.encoded = 0;
-  task.encoder->encode({&task.job, 1}, context);
-  task.job.sink = nullptr;
-  RESTRIDE_TRY(std::move(task.job.status));
-  RESTRIDE_TRY(sink.finish());
-  state.encoded = sink.size();
-  return {};
-}
 
 Encoder::Encoder(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Encoder::Encoder(Encoder&&) noexcept = default;
@@ -118,47 +45,19 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 Encoder::~Encoder() = default;
 
 Result<Encoder> Encoder::create(const CodecOptions& options) {
-  RESTRIDE_TRY(check_backends(options));
-  return Encoder(std::make_unique<Impl>(options));
+  RESTRIDE_ASSIGN(const int device, resolve_device(options));
+  RESTRIDE_ASSIGN(auto usable, candidates(options, device));
+  return Encoder(std::make_unique<Impl>(options, device, std::move(usable)));
 }
 
 void Encoder::encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
                      std::span<Status> statuses, const EncodeParams& params, Stream stream) {
-  const std::size_t n = in.size();
-  const Format* format = find_format(codec);
-  auto call = impl_->calls.lease();
-  if (call->tasks.size() < n) call->tasks.resize(n);
-  call->order.clear();
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!format)
-      statuses[i] = fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
-    else if (!in[i] || !out[i])
-      statuses[i] = fail(Errc::invalid_argument, in[i] ? "no code stream to encode into" : "no image to encode");
-    else if (!out[i]->writable() || out[i]->view())
-      statuses[i] = fail(Errc::invalid_argument, "this code stream is an input: encode into one made with a size");
-    else
-      statuses[i] = impl_->prepare(*in[i], *format, call->tasks[i], params);
-    if (statuses[i]) call->order.push_back(static_cast<std::uint32_t>(i));
+  if (const Format* format = find_format(codec)) {
+    impl_->calls.lease()->run(impl_->environment, in, *format, out, statuses, params, stream);
+    return;
   }
-  const auto& tasks = call->tasks;
-  std::sort(call->order.begin(), call->order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const double x = tasks[a].job.plan.cost, y = tasks[b].job.plan.cost;
-    return x != y ? x > y : a < b;
-  });
-  Context context{impl_->pool, impl_->scratch, stream};
-  impl_->pool.for_each(call->order.size(), [&](std::size_t k) {
-    const std::uint32_t i = call->order[k];
-    Task& task = call->tasks[i];
-    statuses[i] = impl_->run(task, *out[i], context);
-    CodeStream::State& state = *out[i]->state();
-    if (statuses[i]) {
-      state.encoded_codec = format->name;
-      state.encoded_info = describe_input(in[i]->spec(), task.job.plan);
-    } else {
-      state.encoded_codec = {};
-      state.encoded_info.reset();
-    }
-  });
+  for (Status& status : statuses)
+    status = fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
 }
 
 Status Encoder::encode(const Image& in, std::string_view codec, CodeStream& out, const EncodeParams& params,
@@ -176,7 +75,7 @@ Result<CodeStream> Encoder::encode(const Image& in, std::string_view codec, cons
   return out;
 }
 
-int Encoder::device() const noexcept { return impl_->options.device; }
+int Encoder::device() const noexcept { return impl_->environment.device; }
 
 namespace {
 

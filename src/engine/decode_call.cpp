@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/decode_call.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/checked.h"
+#include "base/error_util.h"
+#include "engine/device.h"
+#include "image/convert/pixels.h"
+
+namespace restride {
+namespace {
+
+constexpr std::size_t kStageAlignment = 256;
+constexpr std::size_t kChunk = std::size_t{2} << 20;  // smaller pictures are sent together
+constexpr std::size_t kFillPixel = 256;               // bytes of the largest pixel
+
+std::size_t aligned(std::size_t bytes) noexcept { return (bytes + kStageAlignment - 1) & ~(kStageAlignment - 1); }
+
+bool on_device(Route route) noexcept { return route == Route::device || route == Route::down; }
+bool uses_device(const DecodeTask& task) noexcept {
+  return task.out->memory() == Memory::device || task.route == Route::down;
+}
+
+// Takes the first candidate from `from` on that accepts the request. The preferred one's reason is the one to tell.
+Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, const DecodeParams& params,
+                      bool onto_device, DecodeTask& task) {
+  DecodeRequest& request = task.job.request;
+  Status reason;  // stays empty, and allocates nothing, on the way that succeeds
+  for (std::size_t i = from; i < environment.candidates.size(); ++i) {
+    const Candidate& candidate = environment.candidates[i];
+    if (candidate.format != request.stream->format || !environment.decoders[i]) continue;
+    if (candidate.on_device && !device_runtime()) continue;  // a forked child
+    request.converted_later = onto_device && !candidate.on_device;
+    auto plan = environment.decoders[i]->plan(request);
+    if (!plan) {
+      if (reason) reason = std::move(plan).error();
+      continue;
+    }
+    if (!can_convert(plan->native, request.wanted)) {
+      if (reason)
+        reason = fail(Errc::unsupported,
+                      "this picture (%u channels) cannot be given in the colour or format asked for; "
+                      "ColorSpec.UNCHANGED keeps its own",
+                      plan->native.channels);
+      continue;
+    }
+    if (plan->scratch > params.limits.max_memory)
+      return fail(Errc::limit_exceeded, "decoding needs %zu bytes of working memory, more than max_memory = %llu",
+                  plan->scratch, static_cast<unsigned long long>(params.limits.max_memory));
+    task.job.plan = *plan;
+    task.candidate = i;
+    if (candidate.on_device)
+      task.route = onto_device ? Route::device : Route::down;
+    else
+      task.route = onto_device ? Route::up : Route::host;
+    return {};
+  }
+  if (!reason) return reason;
+  return fail(Errc::unsupported, "no decoder for %.*s among the backends asked for",
+              static_cast<int>(request.stream->format->name.size()), request.stream->format->name.data());
+}
+
+// Calls f(band) for the up to four bands of the output that lie outside the picture.
+template <class F>
+void for_each_band_outside(const DecodeGeometry& geometry, F&& f) {
+  const auto width = static_cast<std::int64_t>(geometry.output.width);
+  const auto height = static_cast<std::int64_t>(geometry.output.height);
+  const Rect& in = geometry.inside;
+  const Rect bands[] = {in.empty() ? Rect{0, 0, width, height} : Rect{0, 0, width, in.y},
+                        {0, in.bottom(), width, in.empty() ? 0 : height - in.bottom()},
+                        {0, in.y, in.x, in.height},
+                        {in.right(), in.y, in.empty() ? 0 : width - in.right(), in.height}};
+  for (const Rect& band : bands)
+    if (!band.empty()) f(band);
+}
+
+void copy_rows(const ImageView& from, const ImageView& to) noexcept {
+  const unsigned planes = from.spec.planar() ? from.spec.channels : 1;
+  for (unsigned k = 0; k < planes; ++k)
+    for (std::int64_t y = 0; y < from.spec.height; ++y)
+      std::memcpy(to.at(0, y, k), from.at(0, y, k), from.spec.row_bytes());
+}
+
+}  // namespace
+
+Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, const DecodeParams& params,
+                    bool onto_device, DecodeTask& task) {
+  RESTRIDE_ASSIGN(const CodeStream::Parsed parsed, in.parsed());
+  task.region = in.region();
+  DecodeRequest& request = task.job.request;
+  request.bytes = in.bytes();
+  request.stream = parsed.stream;
+  request.image = parsed.image;
+  request.reduce = params.reduce;
+  request.limits = params.limits;
+  RESTRIDE_ASSIGN(task.geometry, plan_output(request.info(), task.region, params));
+  request.window = task.geometry.window;
+  request.wanted = task.geometry.output;
+  task.route = Route::none;
+  task.job.status = {};
+  task.job.wrote = false;
+  if (task.geometry.inside.empty()) return {};
+  return choose_decoder(environment, 0, params, onto_device, task);
+}
+
+void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeStream* const> in,
+                     std::span<Image* const> out, std::span<Status> statuses, const DecodeParams& params,
+                     Stream stream) {
+  const std::size_t n = in.size();
+  environment_ = &environment;
+  stream_ = {stream.handle, environment.device};
+  unsent_.store(false, std::memory_order_relaxed);
+  // A decoder without a device serves images that are on one.
+  for (std::size_t i = 0; stream_.device < 0 && i < n; ++i)
+    if (out[i] && out[i]->memory() == Memory::device && !out[i]->empty()) stream_.device = out[i]->view().device;
+  if (tasks_.size() < n) tasks_.resize(n);
+  order_.clear();
+
+  environment.executor->for_each(n, [&](std::size_t i) {
+    if (!in[i] || !out[i]) {
+      statuses[i] = fail(Errc::invalid_argument, in[i] ? "no image to decode into" : "no code stream to decode");
+      return;
+    }
+    tasks_[i].out = out[i];
+    statuses[i] = prepare_task(environment, *in[i], params, out[i]->memory() == Memory::device, tasks_[i]);
+  });
+  for (std::size_t i = 0; i < n; ++i)
+    if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
+  while (!order_.empty()) {
+    attempt(statuses);
+    // A device decoder may find out too late that a picture is not for it, or stumble over a damaged one: the next
+    // candidate gets it. Each round moves on to a later candidate, so this ends.
+    std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, params); });
+  }
+}
+
+bool DecodeCall::next_candidate(std::uint32_t index, std::span<Status> statuses, const DecodeParams& params) {
+  DecodeTask& task = tasks_[index];
+  if (statuses[index] || !on_device(task.route)) return false;
+  if (statuses[index].error().code == Errc::invalid_argument) return false;
+  const bool onto_device = task.out->memory() == Memory::device;
+  if (!choose_decoder(*environment_, task.candidate + 1, params, onto_device, task)) return false;
+  statuses[index] = {};
+  task.job.wrote = false;
+  return true;
+}
+
+// Runs the tasks of `order_` once and leaves their statuses.
+void DecodeCall::attempt(std::span<Status> statuses) {
+  bool device = false;
+  std::erase_if(order_, [&](std::uint32_t i) {
+    statuses[i] = aim(tasks_[i]);
+    device |= statuses[i] && uses_device(tasks_[i]);
+    return !statuses[i];
+  });
+  sort_by_cost();
+  cpu_.clear();
+  for (const std::uint32_t i : order_)
+    if (!on_device(tasks_[i].route)) cpu_.push_back(i);
+  groups_.clear();
+  chunk_of_.clear();
+  if (device) {
+    if (Status ready = open_stage(); !ready) {
+      for (const std::uint32_t i : order_) statuses[i] = ready;
+      return;
+    }
+    point_sinks();
+    gather_device_jobs();
+  }
+
+  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_};
+  const std::size_t groups = groups_.empty() ? 0 : groups_.size() - 1;
+  environment_->executor->for_each(groups + cpu_.size(), [&](std::size_t k) {
+    if (k < groups)
+      run_device_jobs(k, context);
+    else
+      run_cpu_task(cpu_[k - groups], statuses, context);
+    if (k >= groups && !chunk_of_.empty()) sent(k - groups);
+  });
+  if (!device) return;
+  for (const std::uint32_t i : order_) {
+    if (!on_device(tasks_[i].route)) continue;
+    DecodeJob& job = jobs_[tasks_[i].job_index];
+    settle(i, std::move(job.status), job.wrote, statuses);
+  }
+  if (Status done = finish_on_device(statuses); !done)
+    for (const std::uint32_t i : order_)
+      if (statuses[i] && uses_device(tasks_[i])) statuses[i] = done;
+  device_runtime()->release(stage_);
+  stage_ = nullptr;
+}
+
+// Makes room in the image, or refuses. Staging offsets come later, all at once.
+Status DecodeCall::aim(DecodeTask& task) {
+  Image& out = *task.out;
+  if (out.memory() == Memory::device) {
+    if (!device_runtime())
+      return fail(Errc::device, "the image is to be in device memory, but %s", device_missing_reason().c_str());
+    if (stream_.device < 0)
+      return fail(Errc::invalid_argument, "a decoder for the CPU alone needs an image that already has device memory");
+    if (!out.empty() && out.view().device != stream_.device)
+      return fail(Errc::invalid_argument, "the image is on device %d, this decoder works on device %d",
+                  out.view().device, stream_.device);
+    if (!out.empty() && out.stream().device >= 0) RESTRIDE_TRY(device_runtime()->order(stream_, out.stream()));
+  }
+  RESTRIDE_TRY(out.ensure(task.geometry.output, stream_));
+  if (task.route == Route::host || task.route == Route::device)
+    task.job.sink = PixelSink(out.view().crop(task.geometry.inside), task.job.plan.native, task.geometry.orientation);
+  return {};
+}
+
+// Largest first, so that no thread is left alone with a large picture at the end.
+void DecodeCall::sort_by_cost() {
+  std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const double x = tasks_[a].route == Route::none ? 0 : tasks_[a].job.plan.cost;
+    const double y = tasks_[b].route == Route::none ? 0 : tasks_[b].job.plan.cost;
+    return x != y ? x > y : a < b;
+  });
+}
+
+Status DecodeCall::open_stage() {
+  lay_out_stage();
+  RESTRIDE_ASSIGN(stage_, device_runtime()->acquire(stream_));
+  Status ready = stage_->reserve(stage_bytes_);
+  if (!ready) {
+    device_runtime()->release(stage_);
+    stage_ = nullptr;
+  }
+  return ready;
+}
+
+// Staged pictures lie in the order in which they are worked on, so that a chunk of them is one copy.
+void DecodeCall::lay_out_stage() {
+  std::size_t at = 0;
+  chunks_.clear();
+  chunk_of_.assign(cpu_.size(), UINT32_MAX);
+  for (std::size_t k = 0; k < cpu_.size(); ++k) {
+    DecodeTask& task = tasks_[cpu_[k]];
+    if (task.route != Route::up) continue;
+    task.staged = at;
+    at += aligned(static_cast<std::size_t>(task.job.plan.native.bytes()));
+    if (chunks_.empty() || chunks_.back().end - chunks_.back().begin >= kChunk) {
+      chunks_.emplace_back();
+      chunks_.back().begin = task.staged;
+    }
+    chunks_.back().end = at;
+    chunks_.back().left.fetch_add(1, std::memory_order_relaxed);
+    chunk_of_[k] = static_cast<std::uint32_t>(chunks_.size() - 1);
+  }
+  for (const std::uint32_t i : order_) {
+    DecodeTask& task = tasks_[i];
+    if (task.route != Route::down) continue;
+    task.staged = at;
+    at += aligned(static_cast<std::size_t>(task.geometry.output.bytes()));
+  }
+  fills_begin_ = at;
+  for (const std::uint32_t i : order_)
+    if (tasks_[i].geometry.out_of_bounds && tasks_[i].out->memory() == Memory::device) at += kFillPixel;
+  stage_bytes_ = at;
+}
+
+void DecodeCall::point_sinks() {
+  for (const std::uint32_t i : order_) {
+    DecodeTask& task = tasks_[i];
+    const ImageSpec& native = task.job.plan.native;
+    if (task.route == Route::up)
+      task.job.sink =
+          PixelSink(dense_view(stage_->host() + task.staged, native, Memory::pinned), native, Orientation::normal);
+    if (task.route == Route::down) {
+      const ImageView whole =
+          dense_view(stage_->device() + task.staged, task.geometry.output, Memory::device, stream_.device);
+      task.job.sink = PixelSink(whole.crop(task.geometry.inside), native, task.geometry.orientation);
+    }
+  }
+}
+
+// Jobs of each device decoder one after the other, so that it gets them as one span.
+void DecodeCall::gather_device_jobs() {
+  jobs_.clear();
+  jobs_tasks_.clear();
+  for (std::size_t c = 0; c < environment_->candidates.size(); ++c) {
+    const std::size_t first = jobs_.size();
+    for (const std::uint32_t i : order_) {
+      if (!on_device(tasks_[i].route) || tasks_[i].candidate != c) continue;
+      tasks_[i].job_index = static_cast<std::uint32_t>(jobs_.size());
+      jobs_.push_back(tasks_[i].job);
+      jobs_tasks_.push_back(i);
+    }
+    if (jobs_.size() > first) groups_.push_back(first);
+  }
+  if (!groups_.empty()) groups_.push_back(jobs_.size());
+}
+
+void DecodeCall::run_device_jobs(std::size_t group, Context& context) {
+  const std::span<DecodeJob> jobs(jobs_.data() + groups_[group], groups_[group + 1] - groups_[group]);
+  environment_->decoders[tasks_[jobs_tasks_[groups_[group]]].candidate]->decode(jobs, context);
+}
+
+void DecodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, Context& context) {
+  DecodeTask& task = tasks_[index];
+  if (task.route != Route::none) {
+    environment_->decoders[task.candidate]->decode({&task.job, 1}, context);
+    // What a failed decoder wrote into the stage never reaches the image.
+    settle(index, std::move(task.job.status), task.job.wrote && task.route == Route::host, statuses);
+    task.job.status = {};
+  }
+  if (statuses[index] && task.geometry.out_of_bounds && task.out->memory() != Memory::device)
+    for_each_band_outside(task.geometry,
+                          [&](const Rect& band) { fill_pixels(task.out->view().crop(band), task.region->fill); });
+}
+
+void DecodeCall::settle(std::uint32_t index, Status status, bool wrote, std::span<Status> statuses) const {
+  if (!status && wrote) status.error().message += "; part of the picture was already written into the image";
+  statuses[index] = std::move(status);
+}
+
+// The CPU is done with the picture at `position` of cpu_: the last one of a chunk sends it.
+void DecodeCall::sent(std::size_t position) {
+  const std::uint32_t chunk = chunk_of_[position];
+  if (chunk == UINT32_MAX) return;
+  Chunk& c = chunks_[chunk];
+  if (c.left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!stage_->upload(c.begin, c.end - c.begin)) unsent_.store(true, std::memory_order_relaxed);
+}
+
+void DecodeCall::collect_conversions(std::span<const Status> statuses) {
+  conversions_.clear();
+  std::size_t fill = fills_begin_;
+  for (const std::uint32_t i : order_) {
+    const DecodeTask& task = tasks_[i];
+    const bool fills = task.geometry.out_of_bounds && task.out->memory() == Memory::device;
+    const std::size_t at = fill;
+    if (fills) fill += kFillPixel;
+    if (!statuses[i]) continue;
+    if (task.route == Route::up) {
+      const ImageView from =
+          dense_view(stage_->device() + task.staged, task.job.plan.native, Memory::device, stream_.device);
+      const std::int64_t width = from.spec.width, height = from.spec.height;
+      conversions_.push_back({plan_conversion(from.spec, task.out->view().crop(task.geometry.inside), width, height,
+                                              task.geometry.orientation),
+                              from.data, from.row_stride, from.pixel_stride, from.channel_stride, width, height});
+    }
+    if (fills) add_fill(task, at);
+  }
+}
+
+void DecodeCall::add_fill(const DecodeTask& task, std::size_t at) {
+  ImageSpec pixel = task.geometry.output;
+  pixel.width = pixel.height = 1;
+  const ImageView host = dense_view(stage_->host() + at, pixel);
+  fill_pixels(host, task.region->fill);
+  for_each_band_outside(task.geometry, [&](const Rect& band) {
+    conversions_.push_back(
+        {plan_conversion(pixel, task.out->view().crop(band), band.width, band.height, Orientation::normal),
+         stage_->device() + at, 0, 0, host.channel_stride, band.width, band.height});
+  });
+}
+
+// Everything that is queued once for the whole call, and the one wait where host memory is to be filled.
+Status DecodeCall::finish_on_device(std::span<const Status> statuses) {
+  if (unsent_.load(std::memory_order_relaxed)) return fail(Errc::device, "copying pixels to the device failed");
+  collect_conversions(statuses);
+  if (stage_bytes_ > fills_begin_) RESTRIDE_TRY(stage_->upload(fills_begin_, stage_bytes_ - fills_begin_));
+  RESTRIDE_TRY(stage_->convert(conversions_));
+  std::size_t begin = SIZE_MAX, end = 0;
+  for (const std::uint32_t i : order_) {
+    const DecodeTask& task = tasks_[i];
+    if (task.route != Route::down || !statuses[i]) continue;
+    begin = std::min(begin, task.staged);
+    end = std::max(end, task.staged + static_cast<std::size_t>(task.geometry.output.bytes()));
+  }
+  if (end == 0) return {};
+  RESTRIDE_TRY(stage_->download(begin, end - begin));
+  RESTRIDE_TRY(stage_->wait());
+  bring_down(statuses);
+  return {};
+}
+
+void DecodeCall::bring_down(std::span<const Status> statuses) {
+  environment_->executor->for_each(order_.size(), [&](std::size_t k) {
+    const DecodeTask& task = tasks_[order_[k]];
+    if (task.route != Route::down || !statuses[order_[k]]) return;
+    const ImageView whole = dense_view(stage_->host() + task.staged, task.geometry.output, Memory::pinned);
+    copy_rows(whole.crop(task.geometry.inside), task.out->view().crop(task.geometry.inside));
+    if (task.geometry.out_of_bounds)
+      for_each_band_outside(task.geometry,
+                            [&](const Rect& band) { fill_pixels(task.out->view().crop(band), task.region->fill); });
+  });
+}
+
+}  // namespace restride

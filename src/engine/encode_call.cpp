@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/encode_call.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/error_util.h"
+#include "engine/device.h"
+#include "image/convert/pixels.h"
+#include "stream/code_stream_state.h"
+
+namespace restride {
+namespace {
+
+constexpr std::size_t kStageAlignment = 256;
+
+std::size_t aligned(std::uint64_t bytes) noexcept {
+  return (static_cast<std::size_t>(bytes) + kStageAlignment - 1) & ~(kStageAlignment - 1);
+}
+
+// What an encoder's output says of itself before anybody parses it: its input.
+ImageInfo describe_input(const ImageSpec& input, const EncodePlan& plan) {
+  ImageInfo info;
+  info.spec = input;
+  if (plan.wanted.color == ColorSpec::gray && input.color != ColorSpec::gray) {
+    info.spec.channels = 1;
+    info.spec.color = ColorSpec::gray;
+    info.spec.format = SampleFormat::i_y;
+  }
+  return info;
+}
+
+// Before an encoder writes: the stream's old content is gone.
+void clear(CodeStream::State& state) noexcept {
+  state.forget();
+  state.encoded = 0;
+}
+
+// After it: the stream says what is in it, or is empty.
+Status settle(CodeStream::State& state, ByteSink& sink, Status status, const EncodeTask& task,
+              std::string_view format) {
+  if (status) status = sink.finish();
+  if (!status) {
+    state.encoded_codec = {};
+    state.encoded_info.reset();
+    return status;
+  }
+  state.encoded = sink.size();
+  state.encoded_codec = format;
+  state.encoded_info = describe_input(task.in->spec(), task.job.plan);
+  return status;
+}
+
+}  // namespace
+
+Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeParams& params) const {
+  const Image& in = *task.in;
+  if (in.empty()) return fail(Errc::invalid_argument, "the image has no pixels");
+  if ((params.tile_width == 0) != (params.tile_height == 0))
+    return fail(Errc::invalid_argument,
+                "Both tile_width and tile_height must be provided together, or neither should be provided");
+  task.from_device = in.memory() == Memory::device;
+  task.job.params = &params;
+  if (task.from_device) {
+    if (!device_runtime())
+      return fail(Errc::device, "the image is in device memory, but %s", device_missing_reason().c_str());
+    if (in.view().device != stream_.device)
+      return fail(Errc::invalid_argument, "the image is on device %d, this encoder works on device %d",
+                  in.view().device, stream_.device);
+    if (in.stream().device >= 0) RESTRIDE_TRY(device_runtime()->order(stream_, in.stream()));
+  }
+  return choose_encoder(task, 0, format, params);
+}
+
+Status EncodeCall::choose_encoder(EncodeTask& task, std::size_t from, const Format& format,
+                                  const EncodeParams& params) const {
+  const ImageSpec& spec = task.in->spec();
+  Status reason;  // stays empty, and allocates nothing, on the way that succeeds
+  for (std::size_t i = from; i < environment_->candidates.size(); ++i) {
+    const Candidate& candidate = environment_->candidates[i];
+    if (candidate.format != &format || !environment_->encoders[i]) continue;
+    if (candidate.on_device && !device_runtime()) continue;  // a forked child
+    auto plan = environment_->encoders[i]->plan(spec, params);
+    if (!plan) {
+      if (reason) reason = std::move(plan).error();
+      continue;
+    }
+    if (!can_convert(spec, plan->wanted)) {
+      if (reason)
+        reason = fail(Errc::unsupported, "an image of %u channels in its colour and type cannot be written as %s",
+                      spec.channels, std::string(format.name).c_str());
+      continue;
+    }
+    task.candidate = i;
+    task.on_device = candidate.on_device;
+    task.job.plan = *plan;
+    if (task.from_device == task.on_device) task.job.source = PixelSource(task.in->view(), plan->wanted);
+    return {};
+  }
+  if (!reason) return reason;
+  return fail(Errc::unsupported, "no encoder for %.*s among the backends asked for",
+              static_cast<int>(format.name.size()), format.name.data());
+}
+
+void EncodeCall::run(const EncodeEnvironment& environment, std::span<const Image* const> in, const Format& format,
+                     std::span<CodeStream* const> out, std::span<Status> statuses, const EncodeParams& params,
+                     Stream stream) {
+  const std::size_t n = in.size();
+  environment_ = &environment;
+  stream_ = {stream.handle, environment.device};
+  // An encoder without a device serves images that are on one.
+  for (std::size_t i = 0; stream_.device < 0 && i < n; ++i)
+    if (in[i] && in[i]->memory() == Memory::device) stream_.device = in[i]->view().device;
+  if (tasks_.size() < n) tasks_.resize(n);
+  order_.clear();
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!in[i] || !out[i]) {
+      statuses[i] = fail(Errc::invalid_argument, in[i] ? "no code stream to encode into" : "no image to encode");
+      continue;
+    }
+    if (!out[i]->writable() || out[i]->view()) {
+      statuses[i] = fail(Errc::invalid_argument, "this code stream is an input: encode into one made with a size");
+      continue;
+    }
+    tasks_[i].in = in[i];
+    tasks_[i].out = out[i];
+    statuses[i] = prepare(tasks_[i], format, params);
+    if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
+  }
+  while (!order_.empty()) {
+    attempt(statuses);
+    // What a device encoder found out too late goes to the next candidate; each round moves on, so this ends.
+    std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, format, params); });
+  }
+}
+
+bool EncodeCall::next_candidate(std::uint32_t index, std::span<Status> statuses, const Format& format,
+                                const EncodeParams& params) {
+  EncodeTask& task = tasks_[index];
+  if (statuses[index] || !task.on_device) return false;
+  if (!choose_encoder(task, task.candidate + 1, format, params)) return false;
+  statuses[index] = {};
+  return true;
+}
+
+void EncodeCall::attempt(std::span<Status> statuses) {
+  // Largest first, so that no thread is left alone with a large image at the end.
+  std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const double x = tasks_[a].job.plan.cost, y = tasks_[b].job.plan.cost;
+    return x != y ? x > y : a < b;
+  });
+  cpu_.clear();
+  bool device = false;
+  for (const std::uint32_t i : order_) {
+    if (!tasks_[i].on_device) cpu_.push_back(i);
+    device |= tasks_[i].on_device || tasks_[i].from_device;
+  }
+  if (device) {
+    if (Status ready = stage_pixels(); !ready) {
+      for (const std::uint32_t i : order_) statuses[i] = ready;
+      if (stage_) device_runtime()->release(stage_);
+      stage_ = nullptr;
+      return;
+    }
+  }
+  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_};
+  const bool jobs = cpu_.size() < order_.size();
+  environment_->executor->for_each(cpu_.size() + jobs, [&](std::size_t k) {
+    if (jobs && k == 0)
+      run_device_jobs(statuses, context);
+    else
+      run_cpu_task(cpu_[k - jobs], statuses, context);
+  });
+  if (!device) return;
+  device_runtime()->release(stage_);
+  stage_ = nullptr;
+}
+
+// Pixels of device images come down for CPU encoders, as those want them; pixels of host images go up for device ones.
+Status EncodeCall::stage_pixels() {
+  std::size_t at = 0;
+  for (const std::uint32_t i : order_) {
+    EncodeTask& task = tasks_[i];
+    if (!task.from_device || task.on_device) continue;
+    task.staged = at;
+    at += aligned(task.job.plan.wanted.bytes());
+  }
+  down_bytes_ = at;
+  for (const std::uint32_t i : order_) {
+    EncodeTask& task = tasks_[i];
+    if (task.from_device || !task.on_device) continue;
+    task.staged = at;
+    at += aligned(task.in->spec().bytes());
+  }
+  stage_bytes_ = at;
+  RESTRIDE_ASSIGN(stage_, device_runtime()->acquire(stream_));
+  RESTRIDE_TRY(stage_->reserve(stage_bytes_));
+  RESTRIDE_TRY(bring_pixels_down());
+  return send_pixels_up();
+}
+
+Status EncodeCall::bring_pixels_down() {
+  if (down_bytes_ == 0) return {};
+  conversions_.clear();
+  for (const std::uint32_t i : order_) {
+    EncodeTask& task = tasks_[i];
+    if (!task.from_device || task.on_device) continue;
+    const ImageView& from = task.in->view();
+    ImageSpec wanted = task.job.plan.wanted;
+    wanted.width = from.spec.width;
+    wanted.height = from.spec.height;
+    const ImageView to = dense_view(stage_->device() + task.staged, wanted, Memory::device, stream_.device);
+    conversions_.push_back({plan_conversion(from.spec, to, from.spec.width, from.spec.height, Orientation::normal),
+                            from.data, from.row_stride, from.pixel_stride, from.channel_stride, from.spec.width,
+                            from.spec.height});
+    task.job.source = PixelSource(dense_view(stage_->host() + task.staged, wanted, Memory::pinned), wanted);
+  }
+  RESTRIDE_TRY(stage_->convert(conversions_));
+  RESTRIDE_TRY(stage_->download(0, down_bytes_));
+  return stage_->wait();
+}
+
+Status EncodeCall::send_pixels_up() {
+  if (stage_bytes_ == down_bytes_) return {};
+  environment_->executor->for_each(order_.size(), [&](std::size_t k) {
+    EncodeTask& task = tasks_[order_[k]];
+    if (task.from_device || !task.on_device) return;
+    const ImageSpec& spec = task.in->spec();
+    convert_pixels(task.in->view(), dense_view(stage_->host() + task.staged, spec, Memory::pinned));
+    task.job.source = PixelSource(dense_view(stage_->device() + task.staged, spec, Memory::device, stream_.device),
+                                  task.job.plan.wanted);
+  });
+  return stage_->upload(down_bytes_, stage_bytes_ - down_bytes_);
+}
+
+// Each device encoder gets its jobs as one span.
+void EncodeCall::run_device_jobs(std::span<Status> statuses, Context& context) {
+  for (std::size_t c = 0; c < environment_->candidates.size(); ++c) {
+    jobs_.clear();
+    jobs_tasks_.clear();
+    spills_.clear();
+    sinks_.clear();
+    for (const std::uint32_t i : order_) {
+      EncodeTask& task = tasks_[i];
+      if (!task.on_device || task.candidate != c) continue;
+      jobs_tasks_.push_back(i);
+      jobs_.push_back(task.job);
+      spills_.push_back(environment_->spill->lease());
+      clear(*task.out->state());
+      sinks_.emplace_back(task.out->state()->buffer, *spills_.back());
+    }
+    if (jobs_.empty()) continue;
+    for (std::size_t k = 0; k < jobs_.size(); ++k) jobs_[k].sink = &sinks_[k];
+    environment_->encoders[c]->encode(jobs_, context);
+    for (std::size_t k = 0; k < jobs_.size(); ++k) {
+      const std::uint32_t i = jobs_tasks_[k];
+      statuses[i] = settle(*tasks_[i].out->state(), sinks_[k], std::move(jobs_[k].status), tasks_[i],
+                           environment_->candidates[c].format->name);
+    }
+  }
+  spills_.clear();
+}
+
+void EncodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, Context& context) {
+  EncodeTask& task = tasks_[index];
+  CodeStream::State& state = *task.out->state();
+  auto spilled = environment_->spill->lease();
+  ByteSink sink(state.buffer, *spilled);
+  task.job.sink = &sink;
+  task.job.status = {};
+  clear(state);
+  environment_->encoders[task.candidate]->encode({&task.job, 1}, context);
+  task.job.sink = nullptr;
+  statuses[index] =
+      settle(state, sink, std::move(task.job.status), task, environment_->candidates[task.candidate].format->name);
+  task.job.status = {};
+}
+
+}  // namespace restride

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// One encode call: plan every image, bring pixels to where their encoder wants them, run, settle.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "codec/codec.h"
+#include "codec/device_runtime.h"
+#include "engine/backends.h"
+#include "restride/code_stream.h"
+
+namespace restride {
+
+// What calls of one Encoder share.
+struct EncodeEnvironment {
+  std::vector<Candidate> candidates;
+  std::vector<std::unique_ptr<FormatEncoder>> encoders;  // parallel to candidates; null: cannot encode
+  Executor* executor = nullptr;
+  StatePool<Scratch>* scratch = nullptr;
+  StatePool<Buffer>* spill = nullptr;  // grown by encoders whose output did not fit its stream
+  int device = -1;
+};
+
+struct EncodeTask {
+  EncodeJob job;
+  const Image* in = nullptr;
+  CodeStream* out = nullptr;
+  std::size_t candidate = 0;
+  bool from_device = false;     // where the pixels are
+  bool on_device = false;       // where the encoder works
+  std::size_t staged = 0;       // where in the stage, if the two differ
+  std::uint32_t job_index = 0;  // among the jobs of device encoders
+};
+
+// Holds the vectors of a call, so that the next one allocates nothing.
+class EncodeCall {
+ public:
+  void run(const EncodeEnvironment& environment, std::span<const Image* const> in, const Format& format,
+           std::span<CodeStream* const> out, std::span<Status> statuses, const EncodeParams& params, Stream stream);
+
+ private:
+  Status prepare(EncodeTask& task, const Format& format, const EncodeParams& params) const;
+  Status choose_encoder(EncodeTask& task, std::size_t from, const Format& format, const EncodeParams& params) const;
+  void attempt(std::span<Status> statuses);
+  Status stage_pixels();
+  Status bring_pixels_down();
+  Status send_pixels_up();
+  void run_device_jobs(std::span<Status> statuses, Context& context);
+  void run_cpu_task(std::uint32_t index, std::span<Status> statuses, Context& context);
+  bool next_candidate(std::uint32_t index, std::span<Status> statuses, const Format& format,
+                      const EncodeParams& params);
+
+  const EncodeEnvironment* environment_ = nullptr;
+  Stream stream_;
+  DeviceStage* stage_ = nullptr;
+  std::size_t down_bytes_ = 0, stage_bytes_ = 0;  // the stage: what comes down, then what goes up
+  std::vector<EncodeTask> tasks_;
+  std::vector<std::uint32_t> order_;  // tasks of this attempt, largest first
+  std::vector<std::uint32_t> cpu_;    // those for CPU encoders
+  std::vector<EncodeJob> jobs_;       // of device encoders, by encoder
+  std::vector<std::uint32_t> jobs_tasks_;
+  std::vector<StatePool<Buffer>::Lease> spills_;  // parallel to jobs_
+  std::vector<ByteSink> sinks_;
+  std::vector<DeviceConversion> conversions_;
+};
+
+}  // namespace restride
