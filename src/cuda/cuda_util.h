@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 
 #include "base/error_util.h"
@@ -16,22 +17,17 @@ inline Status check(cudaError_t result, const char* what) {
   return fail(code, "%s: %s (%s)", what, cudaGetErrorString(result), cudaGetErrorName(result));
 }
 
-// Makes `device` current and puts the caller's back, so that nobody notices.
+// Makes `device` current for a while. Goes through the context stack, not cudaSetDevice, which would make a context on
+// whatever device was current before when putting it back: a process that uses device 1 alone keeps device 0 untouched.
 class DeviceScope {
  public:
-  explicit DeviceScope(int device) noexcept {
-    if (cudaGetDevice(&before_) != cudaSuccess) before_ = -1;
-    if (before_ != device) changed_ = cudaSetDevice(device) == cudaSuccess;
-  }
-  ~DeviceScope() {
-    if (changed_ && before_ >= 0) (void)cudaSetDevice(before_);
-  }
+  explicit DeviceScope(int device) noexcept;
+  ~DeviceScope();
   DeviceScope(const DeviceScope&) = delete;
   DeviceScope& operator=(const DeviceScope&) = delete;
 
  private:
-  int before_ = -1;
-  bool changed_ = false;
+  bool pushed_ = false;
 };
 
 inline cudaStream_t handle(Stream stream) noexcept { return reinterpret_cast<cudaStream_t>(stream.handle); }

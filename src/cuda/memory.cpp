@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda/memory.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <bit>
+#include <new>
 
 #include "cuda/cuda_util.h"
 
@@ -60,7 +64,33 @@ unsigned PinnedMemory::class_of(std::size_t bytes) noexcept {
   return static_cast<unsigned>(std::bit_width((bytes < kPage ? kPage : bytes) - 1));
 }
 
+PinnedMemory::PinnedMemory() noexcept : process_(::getpid()) {}
+
+bool PinnedMemory::forked() const noexcept { return process_ != ::getpid(); }
+
+void* PinnedMemory::allocate_in_child(std::size_t bytes) noexcept {
+  void* data = ::operator new (bytes ? bytes : 1, std::align_val_t{64}, std::nothrow);
+  std::lock_guard lock(child_mutex_);
+  try {
+    if (data) in_child_.push_back(data);
+  } catch (...) {
+    ::operator delete (data, std::align_val_t{64});
+    return nullptr;
+  }
+  return data;
+}
+
+// Blocks of the parent's are not mapped here: they are left alone.
+void PinnedMemory::deallocate_in_child(void* data) noexcept {
+  std::lock_guard lock(child_mutex_);
+  const auto found = std::find(in_child_.begin(), in_child_.end(), data);
+  if (found == in_child_.end()) return;
+  in_child_.erase(found);
+  ::operator delete (data, std::align_val_t{64});
+}
+
 void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
+  if (forked()) return allocate_in_child(bytes);
   const unsigned k = class_of(bytes);
   if (k >= kClasses) return nullptr;
   {
@@ -80,6 +110,7 @@ void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
 }
 
 void PinnedMemory::deallocate(void* data, std::size_t bytes, std::size_t, Stream) noexcept {
+  if (forked()) return deallocate_in_child(data);
   const unsigned k = class_of(bytes);
   try {
     std::lock_guard lock(mutex_);
@@ -90,6 +121,7 @@ void PinnedMemory::deallocate(void* data, std::size_t bytes, std::size_t, Stream
 }
 
 void PinnedMemory::trim() noexcept {
+  if (forked()) return;
   std::lock_guard lock(mutex_);
   for (auto& blocks : free_) {
     for (void* data : blocks) (void)cudaFreeHost(data);

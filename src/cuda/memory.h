@@ -29,6 +29,7 @@ class DeviceMemory final : public MemoryResource {
 
 class PinnedMemory final : public MemoryResource {
  public:
+  PinnedMemory() noexcept;
   void* allocate(std::size_t bytes, std::size_t alignment, Stream stream) noexcept override;
   void deallocate(void* data, std::size_t bytes, std::size_t alignment, Stream stream) noexcept override;
   Memory kind() const noexcept override { return Memory::pinned; }
@@ -37,9 +38,16 @@ class PinnedMemory final : public MemoryResource {
  private:
   static constexpr unsigned kClasses = 64;
   static unsigned class_of(std::size_t bytes) noexcept;
+  bool forked() const noexcept;
+  void* allocate_in_child(std::size_t bytes) noexcept;
+  void deallocate_in_child(void* data) noexcept;
 
   std::mutex mutex_;
   std::vector<void*> free_[kClasses];
+  // A forked child has neither CUDA nor its parent's pinned pages: it gets ordinary memory.
+  const int process_;
+  std::mutex child_mutex_;  // the other one may have been held when the process was forked
+  std::vector<void*> in_child_;
 };
 
 }  // namespace restride::cuda

@@ -8,7 +8,7 @@
 
 namespace restride::cuda {
 
-Runtime::Runtime(int devices) : devices_(devices), device_memory_(devices) {
+Runtime::Runtime(int devices) : devices_(devices), device_memory_(devices), events_(static_cast<std::size_t>(devices)) {
   int driver = 0, runtime = 0;
   cudaDeviceProp properties{};
   (void)cudaDriverGetVersion(&driver);
@@ -84,13 +84,52 @@ void Runtime::release(DeviceStage* stage) noexcept {
 
 Status Runtime::order(Stream stream, Stream earlier) {
   if (stream.handle == earlier.handle && stream.device == earlier.device) return {};
+  if (stream.device < 0 || earlier.device < 0) return {};
   const DeviceScope scope(earlier.device);
+  RESTRIDE_ASSIGN(const cudaEvent_t event, take_event(earlier.device));
+  cudaError_t result = cudaEventRecord(event, handle(earlier));
+  if (result == cudaSuccess) {
+    const DeviceScope later(stream.device);
+    result = cudaStreamWaitEvent(handle(stream), event, 0);
+  }
+  give_event(earlier.device, event);  // a wait that was queued keeps its place also when the event is recorded again
+  return check(result, "ordering two streams");
+}
+
+Result<cudaEvent_t> Runtime::take_event(int device) {
+  {
+    std::lock_guard lock(mutex_);
+    auto& free = events_[static_cast<std::size_t>(device)];
+    if (!free.empty()) {
+      const cudaEvent_t event = free.back();
+      free.pop_back();
+      return event;
+    }
+    free.reserve(free.capacity() + 1);
+  }
   cudaEvent_t event = nullptr;
   RESTRIDE_TRY(check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate"));
-  cudaError_t result = cudaEventRecord(event, handle(earlier));
-  if (result == cudaSuccess) result = cudaStreamWaitEvent(handle(stream), event, 0);
-  (void)cudaEventDestroy(event);  // released by the driver once it has passed
-  return check(result, "ordering two streams");
+  return event;
+}
+
+void Runtime::give_event(int device, cudaEvent_t event) noexcept {
+  std::lock_guard lock(mutex_);
+  events_[static_cast<std::size_t>(device)].push_back(event);
+}
+
+Status Runtime::copy(const ImageView& from, const ImageView& to, Stream stream) {
+  const DeviceScope scope(stream.device);
+  const unsigned planes = from.spec.planar() ? from.spec.channels : 1;
+  const bool one_block = from.contiguous() && to.contiguous();
+  for (unsigned k = 0; k < (one_block ? 1 : planes); ++k) {
+    const cudaError_t result =
+        one_block ? cudaMemcpyAsync(to.data, from.data, from.spec.bytes(), cudaMemcpyDefault, handle(stream))
+                  : cudaMemcpy2DAsync(to.at(0, 0, k), static_cast<std::size_t>(to.row_stride), from.at(0, 0, k),
+                                      static_cast<std::size_t>(from.row_stride), from.spec.row_bytes(),
+                                      from.spec.height, cudaMemcpyDefault, handle(stream));
+    RESTRIDE_TRY(check(result, "copy of an image"));
+  }
+  return {};
 }
 
 Status Runtime::synchronize(Stream stream) {

@@ -30,10 +30,14 @@ class Runtime final : public DeviceRuntime {
   void release(DeviceStage* stage) noexcept override;
   Status order(Stream stream, Stream earlier) override;
   Status synchronize(Stream stream) override;
+  Status copy(const ImageView& from, const ImageView& to, Stream stream) override;
   std::span<const DeviceCodec> codecs() const noexcept override;
   std::string_view description() const noexcept override { return description_.data(); }
 
  private:
+  Result<cudaEvent_t> take_event(int device);
+  void give_event(int device, cudaEvent_t event) noexcept;
+
   int devices_;
   DeviceMemory device_memory_;
   PinnedMemory pinned_memory_;
@@ -42,6 +46,7 @@ class Runtime final : public DeviceRuntime {
   std::mutex mutex_;
   std::vector<std::unique_ptr<Stage>> stages_;  // all that exist
   std::vector<Stage*> free_;                    // those not in a call, the longest unused first
+  std::vector<std::vector<cudaEvent_t>> events_;  // by device: free ones, for order()
   std::array<char, 384> description_{};
 };
 

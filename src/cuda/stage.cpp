@@ -25,6 +25,7 @@ Stage::~Stage() {
   free(on_device_, device_memory_);
   free(device_items_, device_memory_);
   if (done_) (void)cudaEventDestroy(done_);
+  if (own_) (void)cudaStreamDestroy(own_);
 }
 
 void Stage::free(Block& block, MemoryResource& resource) noexcept {
@@ -46,11 +47,20 @@ Status Stage::grow(Block& block, MemoryResource& resource, std::size_t bytes) {
 
 Status Stage::begin(Stream stream) {
   if (!done_) RESTRIDE_TRY(check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "cudaEventCreate"));
-  stream_ = {stream.handle, device_};
+  caller_ = stream_ = {stream.handle, device_};
+  if (handle(stream) != cudaStreamPerThread) return {};
+  // That handle means another stream in each thread that uses it: work on one of our own, in step with the caller's.
+  if (!own_) RESTRIDE_TRY(check(cudaStreamCreateWithFlags(&own_, cudaStreamNonBlocking), "cudaStreamCreate"));
+  RESTRIDE_TRY(check(cudaEventRecord(done_, cudaStreamPerThread), "cudaEventRecord"));
+  RESTRIDE_TRY(check(cudaStreamWaitEvent(own_, done_, 0), "cudaStreamWaitEvent"));
+  stream_.handle = reinterpret_cast<CUstream_st*>(own_);
   return {};
 }
 
-void Stage::end() noexcept { recorded_ = cudaEventRecord(done_, handle(stream_)) == cudaSuccess || recorded_; }
+void Stage::end() noexcept {
+  recorded_ = cudaEventRecord(done_, handle(stream_)) == cudaSuccess || recorded_;
+  if (caller_.handle != stream_.handle) (void)cudaStreamWaitEvent(handle(caller_), done_, 0);
+}
 
 bool Stage::idle() const noexcept { return !recorded_ || cudaEventQuery(done_) != cudaErrorNotReady; }
 
@@ -74,17 +84,6 @@ Status Stage::download(std::size_t offset, std::size_t bytes) {
   return check(
       cudaMemcpyAsync(host_.data + offset, on_device_.data + offset, bytes, cudaMemcpyDeviceToHost, handle(stream_)),
       "copy from the device");
-}
-
-Status Stage::copy(const ImageView& from, const ImageView& to) {
-  const DeviceScope scope(device_);
-  const unsigned planes = from.spec.planar() ? from.spec.channels : 1;
-  for (unsigned k = 0; k < planes; ++k)
-    RESTRIDE_TRY(check(cudaMemcpy2DAsync(to.at(0, 0, k), static_cast<std::size_t>(to.row_stride), from.at(0, 0, k),
-                                         static_cast<std::size_t>(from.row_stride), from.spec.row_bytes(),
-                                         from.spec.height, cudaMemcpyDefault, handle(stream_)),
-                       "copy of an image"));
-  return {};
 }
 
 Status Stage::convert(std::span<const DeviceConversion> conversions) {

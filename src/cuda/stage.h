@@ -31,7 +31,6 @@ class Stage final : public DeviceStage {
   std::byte* device() const noexcept override { return on_device_.data; }
   Status upload(std::size_t offset, std::size_t bytes) override;
   Status download(std::size_t offset, std::size_t bytes) override;
-  Status copy(const ImageView& from, const ImageView& to) override;
   Status convert(std::span<const DeviceConversion> conversions) override;
   Status wait() override;
   Stream stream() const noexcept override { return stream_; }
@@ -49,7 +48,8 @@ class Stage final : public DeviceStage {
   MemoryResource& pinned_memory_;
   Block host_, on_device_;           // the caller's part
   Block host_items_, device_items_;  // descriptors
-  Stream stream_;
+  Stream caller_, stream_;
+  cudaStream_t own_ = nullptr;  // for callers on the per-thread default stream
   cudaEvent_t done_ = nullptr;
   bool recorded_ = false;
 };
