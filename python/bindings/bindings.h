@@ -29,6 +29,11 @@ T unwrap(Result<T> result) {
   return *std::move(result);
 }
 
+// A stream from its handle as Python passes it around: 0 and 1 the legacy default stream, 2 the per-thread one.
+inline Stream stream_of(std::uintptr_t handle, int device) {
+  return {handle == 1 ? nullptr : reinterpret_cast<CUstream_st*>(handle), device};
+}
+
 // Keeps a Python object alive from C++; released under the GIL, from whatever thread.
 std::shared_ptr<const void> keep_alive(nb::object object);
 
@@ -36,5 +41,6 @@ void bind_code_stream(nb::module_& m);
 void bind_image(nb::module_& m);
 void bind_dlpack(nb::module_& m);
 void bind_codecs(nb::module_& m);
+void bind_device(nb::module_& m);
 
 }  // namespace restride::python

@@ -93,7 +93,10 @@ void bind_code_stream(nb::module_& m) {
       .def_static("_open", [](const std::string& path) { return unwrap(CodeStream::open(path)); })
       .def_static("_borrow", &borrow)
       .def_static("_create",
-                  [](std::size_t capacity, bool pinned) { return unwrap(CodeStream::create(capacity, pinned)); })
+                  [](std::size_t capacity, bool pinned) {
+                    if (pinned && capacity) (void)device_count();  // pinned memory is the GPU runtime's to give
+                    return unwrap(CodeStream::create(capacity, pinned));
+                  })
       .def("_describe", &describe)
       .def("_sub", &sub, nb::arg("image"), nb::arg("region").none(), nb::arg("fill"), nb::arg("offset").none(),
            nb::arg("limit"))

@@ -5,13 +5,14 @@ namespace restride::python {
 namespace {
 
 CodecOptions options_of(int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends,
-                        const std::string& text) {
+                        const std::string& text, bool exact) {
   CodecOptions options;
   options.device = device;
   options.max_threads = threads;
   for (const auto& [kind, hint, policy] : backends)
     options.backends.push_back({static_cast<BackendKind>(kind), hint, static_cast<LoadHintPolicy>(policy)});
   options.options = text;
+  options.exact = exact;
   return options;
 }
 
@@ -37,11 +38,12 @@ DecodeParams params_of(const DecodeTuple& t) {
   return p;
 }
 
-nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Image*> out, const DecodeTuple& params) {
+nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Image*> out, const DecodeTuple& params,
+                std::uintptr_t stream) {
   std::vector<Status> statuses(in.size());
   {
     const nb::gil_scoped_release release;
-    self.decode(in, out, statuses, params_of(params));
+    self.decode(in, out, statuses, params_of(params), stream_of(stream, self.device()));
   }
   return report(statuses);
 }
@@ -71,25 +73,25 @@ EncodeParams encode_params_of(nb::tuple t) {
 }
 
 nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& codec, std::vector<CodeStream*> out,
-                nb::tuple params) {
+                nb::tuple params, std::uintptr_t stream) {
   const EncodeParams p = encode_params_of(params);
   std::vector<Status> statuses(in.size());
   {
     const nb::gil_scoped_release release;
-    self.encode(in, codec, out, statuses, p);
+    self.encode(in, codec, out, statuses, p, stream_of(stream, self.device()));
   }
   return report(statuses);
 }
 
 nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::string> paths, const std::string& codec,
-               nb::tuple params) {
+               nb::tuple params, std::uintptr_t stream) {
   const EncodeParams p = encode_params_of(params);
   std::vector<Status> statuses(in.size());
   {
     const nb::gil_scoped_release release;
     for (std::size_t i = 0; i < in.size(); ++i)
       if (in[i])
-        statuses[i] = self.write(paths[i], *in[i], codec, p);
+        statuses[i] = self.write(paths[i], *in[i], codec, p, stream_of(stream, self.device()));
       else
         statuses[i] = Error{Errc::invalid_argument, "no image to encode", Error::kNoOffset};
   }
@@ -102,18 +104,22 @@ void bind_codecs(nb::module_& m) {
   nb::class_<Decoder>(m, "Decoder")
       .def("__init__",
            [](Decoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends,
-              const std::string& options) {
-             new (self) Decoder(unwrap(Decoder::create(options_of(device, threads, backends, options))));
+              const std::string& options, bool exact) {
+             new (self) Decoder(unwrap(Decoder::create(options_of(device, threads, backends, options, exact))));
            })
-      .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"));
+      .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"), nb::arg("stream"))
+      .def_prop_ro("device", &Decoder::device)
+      .def_prop_ro("output_memory", [](const Decoder& self) { return static_cast<int>(self.output_memory()); });
   nb::class_<Encoder>(m, "Encoder")
       .def("__init__",
            [](Encoder* self, int device, unsigned threads, const std::vector<std::tuple<int, float, int>>& backends,
-              const std::string& options) {
-             new (self) Encoder(unwrap(Encoder::create(options_of(device, threads, backends, options))));
+              const std::string& options, bool exact) {
+             new (self) Encoder(unwrap(Encoder::create(options_of(device, threads, backends, options, exact))));
            })
-      .def("encode", &encode, nb::arg("images"), nb::arg("codec"), nb::arg("streams"), nb::arg("params"))
-      .def("write", &write, nb::arg("images"), nb::arg("paths"), nb::arg("codec"), nb::arg("params"));
+      .def("encode", &encode, nb::arg("images"), nb::arg("codec"), nb::arg("streams"), nb::arg("params"),
+           nb::arg("stream"))
+      .def("write", &write, nb::arg("images"), nb::arg("paths"), nb::arg("codec"), nb::arg("params"), nb::arg("stream"))
+      .def_prop_ro("device", &Encoder::device);
 }
 
 }  // namespace restride::python

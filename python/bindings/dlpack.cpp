@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DLPack 0.8's exchange structures (its public ABI), host memory both ways.
+// DLPack 0.8's exchange structures (its public ABI), host and CUDA memory both ways.
 #include <array>
 #include <cstdint>
 
@@ -62,9 +62,10 @@ nb::object export_image(nb::object image) {
   if (v.row_stride % sample)
     raise({Errc::unsupported, "DLPack counts strides in samples; these rows are not a whole number of them apart",
            Error::kNoOffset});
-  constexpr std::int32_t kCpu = 1;
+  constexpr std::int32_t kCpu = 1, kCuda = 2;
+  const DLDevice where = v.memory == Memory::device ? DLDevice{kCuda, v.device} : DLDevice{kCpu, 0};
   exported->managed.tensor = {
-      v.data, {kCpu, 0}, 3, dtype_of(v.spec.type), exported->shape.data(), exported->strides.data(), 0};
+      v.data, where, 3, dtype_of(v.spec.type), exported->shape.data(), exported->strides.data(), 0};
   exported->managed.manager_ctx = exported.get();
   exported->managed.deleter = [](DLManagedTensor* t) { delete static_cast<Exported*>(t->manager_ctx); };
   exported->owner = keep_alive(std::move(image));

@@ -39,11 +39,37 @@ def memory_stats() -> dict[str, dict[str, int]]:
     return _core.memory_stats()  # type: ignore[no-any-return]
 
 
+def backends() -> list[dict[str, object]]:
+    """Every codec of this process, in order of preference within a format.
+
+    Each is a dict of name, format, kind (a BackendKind), decodes, encodes and version (of the library behind it, where known).
+    """
+    return [{"name": name, "format": format_, "kind": _enums.BackendKind(kind), "decodes": decodes, "encodes": encodes,
+             "version": version} for name, format_, kind, decodes, encodes, version in _core.backends()]  # fmt: skip
+
+
+def device_count() -> int:
+    """CUDA devices that can be used; with 0, device_missing_reason() says what is missing."""
+    return _core.device_count()  # type: ignore[no-any-return]
+
+
+def device_missing_reason() -> str:
+    """Why device_count() is 0; empty where it is not."""
+    return _core.device_missing_reason()  # type: ignore[no-any-return]
+
+
+def trim_memory() -> None:
+    """Gives device and pinned memory that is kept for reuse, and is not in use, back to the driver."""
+    _core.trim_memory()
+
+
 __all__ = [
     "Backend", "CodeStream", "CodeStreamView", "CodecWarning", "CorruptError", "DecodeParams", "Decoder", "DeviceError",
     "EncodeParams", "Encoder", "Error", "Image", "InternalError", "InvalidArgumentError", "IoError", "Jpeg2kEncodeParams",
     "JpegEncodeParams", "LimitExceededError", "NotFoundError", "OutOfMemoryError", "Region", "TruncatedError",
-    "UnsupportedError", "as_image", "as_images", "from_dlpack", "imread", "imwrite", "memory_stats",
+    "UnsupportedError", "as_image", "as_images", "backends", "device_count", "device_missing_reason",
+    "from_dlpack", "imread", "imwrite", "memory_stats",
+    "trim_memory",
     *_enums.__all__,
 ]  # fmt: skip
 

@@ -39,17 +39,19 @@ class _Codec:
     _what: str
 
     def __init__(self, device_id: int = -1, max_num_cpu_threads: int = 0, backends: Any = None, options: str = "", *,
-                 on_error: str = "none") -> None:  # fmt: skip
+                 on_error: str = "none", exact: bool = True) -> None:  # fmt: skip
         self._on_error = self._policy(on_error)
-        self._device = device_id
         self.errors: list[Error | None] = []
         try:
-            self._native: Any = self._native_type(device_id, max_num_cpu_threads, _backend_tuples(backends), options)
+            self._native: Any = self._native_type(device_id, max_num_cpu_threads, _backend_tuples(backends), options, exact)
         except Error as error:
             raise RuntimeError(f"Internal error - Could not create {self._what}. Code: 7 ({error})") from error
 
+        self._device: int = self._native.device
+
     @property
     def device_id(self) -> int:
+        """Ordinal of the device worked on; -1: the CPU alone."""
         return self._device
 
     @staticmethod
@@ -111,22 +113,23 @@ class Decoder(_Codec):
         if _is_batch(src):
             if image is not None:
                 raise TypeError("decode(): a list of sources takes images=, not image=")
-            return self._decode(list(src), None if images is None else list(images), params, on_error)
+            return self._decode(list(src), None if images is None else list(images), params, cuda_stream, on_error)
         if images is not None:
             raise TypeError("decode(): a single source takes image=, not images=")
-        return self._decode([src], [image], params, on_error)[0]
+        return self._decode([src], [image], params, cuda_stream, on_error)[0]
 
     read = decode
 
     def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None,
-                on_error: str | None) -> list[Any]:  # fmt: skip
+                cuda_stream: int, on_error: str | None) -> list[Any]:  # fmt: skip
         if images is not None and len(images) != len(sources):
             raise ValueError(f"Size mismatch - images list has {len(images)} items, but code_streams list has {len(sources)} items.")
         for i in images or ():
             if i is not None and not isinstance(i, Image):
                 raise TypeError(f"decode(): incompatible function arguments: an image is a {type(i).__name__}; wrap it by as_image")
         streams = [_stream_of(s) for s in sources]
-        results: list[Any] = [i if i is not None else Image() for i in images] if images is not None else [Image() for _ in sources]
+        memory = self._native.output_memory if self._native is not None else 0
+        results: list[Any] = [Image(memory) if i is None else i for i in images or [None] * len(sources)]
         errors: list[Error | None] = [None] * len(sources)
         work = [i for i, s in enumerate(streams) if s is not None]
         for i, s in enumerate(streams):
@@ -136,7 +139,8 @@ class Decoder(_Codec):
             for i in work:
                 errors[i] = make_error("invalid_argument", "the decoder was closed by its with block")
             return self._settle(results, errors, on_error)
-        statuses = self._native.decode([streams[i] for i in work], [results[i] for i in work], (params or _DEFAULT_DECODE)._tuple())
+        statuses = self._native.decode([streams[i] for i in work], [results[i] for i in work], (params or _DEFAULT_DECODE)._tuple(),
+                                       cuda_stream)  # fmt: skip
         refused = None
         for i, status in zip(work, statuses):
             if status is not None:
@@ -163,12 +167,12 @@ class Encoder(_Codec):
             if code_stream_s is not None and (not isinstance(code_stream_s, (list, tuple)) or len(code_stream_s) < len(image_s)):
                 raise ValueError("if multiple images are provided, code_stream_s must be a list of CodeStreams "
                                  "the same size as the number of images")  # fmt: skip
-            return self._encode(image_s, codec, code_stream_s, params, on_error)
+            return self._encode(image_s, codec, code_stream_s, params, cuda_stream, on_error)
         if isinstance(code_stream_s, (list, tuple)):
             if len(code_stream_s) != 1:
                 raise ValueError("code_stream_s must be a single CodeStream if single image is provided")
             code_stream_s = code_stream_s[0]
-        return self._encode([image_s], codec, None if code_stream_s is None else [code_stream_s], params, on_error)[0]
+        return self._encode([image_s], codec, None if code_stream_s is None else [code_stream_s], params, cuda_stream, on_error)[0]
 
     @staticmethod
     def _codec_name(codec: str) -> str:
@@ -187,7 +191,8 @@ class Encoder(_Codec):
         except (RuntimeError, ValueError, TypeError):
             return None
 
-    def _encode(self, sources: list[Any], codec: str, streams: Any, params: EncodeParams | None, on_error: str | None) -> list[Any]:
+    def _encode(self, sources: list[Any], codec: str, streams: Any, params: EncodeParams | None, cuda_stream: int,
+                on_error: str | None) -> list[Any]:  # fmt: skip
         images = [self._image_of(s) for s in sources]
         results: list[Any] = [CodeStream(0) for _ in sources] if streams is None else list(streams[: len(sources)])
         errors: list[Error | None] = [None] * len(sources)
@@ -204,7 +209,7 @@ class Encoder(_Codec):
                 work.append(i)
         if work:
             values = (params or _DEFAULT_ENCODE)._tuple()
-            statuses = self._native.encode([images[i] for i in work], codec, [results[i] for i in work], values)
+            statuses = self._native.encode([images[i] for i in work], codec, [results[i] for i in work], values, cuda_stream)
             for i, status in zip(work, statuses):
                 errors[i] = None if status is None else make_error(*status)
         return self._settle(results, errors, on_error)
@@ -215,10 +220,11 @@ class Encoder(_Codec):
         if isinstance(file_name, (list, tuple)):
             if len(file_name) != len(image):
                 raise ValueError(f"Size mismatch - filenames list has {len(file_name)} items, but images list has {len(image)} items.")
-            return self._write([os.fspath(f) for f in file_name], list(image), codec, params, on_error)
-        return self._write([os.fspath(file_name)], [image], codec, params, on_error)[0]
+            return self._write([os.fspath(f) for f in file_name], list(image), codec, params, cuda_stream, on_error)
+        return self._write([os.fspath(file_name)], [image], codec, params, cuda_stream, on_error)[0]
 
-    def _write(self, names: list[str], sources: list[Any], codec: str, params: EncodeParams | None, on_error: str | None) -> list[Any]:
+    def _write(self, names: list[str], sources: list[Any], codec: str, params: EncodeParams | None, cuda_stream: int,
+               on_error: str | None) -> list[Any]:  # fmt: skip
         if codec:
             self._codec_name(codec)
         for name in names if not codec else ():
@@ -235,7 +241,8 @@ class Encoder(_Codec):
                     errors[i] = make_error("invalid_argument", f"a {type(sources[i]).__name__} is no image: see as_image")
         if self._native is None:
             raise RuntimeError("the encoder was closed by its with block")
-        statuses = self._native.write([images[i] for i in work], [names[i] for i in work], codec, (params or _DEFAULT_ENCODE)._tuple())
+        statuses = self._native.write([images[i] for i in work], [names[i] for i in work], codec, (params or _DEFAULT_ENCODE)._tuple(),
+                                      cuda_stream)  # fmt: skip
         for i, status in zip(work, statuses):
             if status is None:
                 continue

@@ -10,11 +10,15 @@ import numpy as np
 from . import _core
 from ._code_stream import DTYPES
 from ._enums import ColorSpec, ImageBufferKind, SampleFormat
+from ._errors import DeviceError
 
 _CHANNELS = {3: 1, 4: 1, 5: 2, 6: 2, 7: 3, 8: 3, 9: 3, 10: 3, 11: 3, 12: 3, 13: 4, 14: 4, 15: 4, 16: 4, 17: 4, 18: 4}
 _DEFAULTS = {1: (SampleFormat.I_Y, ColorSpec.GRAY), 2: (SampleFormat.I_YA, ColorSpec.GRAY),
              3: (SampleFormat.I_RGB, ColorSpec.SRGB), 4: (SampleFormat.I_RGBA, ColorSpec.SRGB)}  # fmt: skip
 _TYPES = {(d.kind, d.itemsize): i for i, d in enumerate(DTYPES)}
+_PINNED, DEVICE = 1, 2  # values of the native Memory; 0 is host
+_DL_CPU, _DL_CUDA, _DL_CUDA_HOST, _DL_CUDA_MANAGED = 1, 2, 3, 13  # DLPack's device types
+_LEGACY_STREAM = 1  # how the array interface and DLPack call the default stream
 
 
 class Image(_core.Image):  # type: ignore[misc]
@@ -74,27 +78,29 @@ class Image(_core.Image):  # type: ignore[misc]
 
     @property
     def buffer_kind(self) -> ImageBufferKind:
-        return ImageBufferKind.STRIDED_HOST
-
-    @property
-    def device_id(self) -> int:
-        return -1
-
-    @property
-    def cuda_stream(self) -> int:
-        return 0
+        return ImageBufferKind.STRIDED_DEVICE if self._memory == DEVICE else ImageBufferKind.STRIDED_HOST
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        return {"version": 3, "shape": self.shape, "typestr": self.dtype.str, "data": (self._address, False),
-                "strides": None if self._contiguous else self.strides}  # fmt: skip
+        if self._memory == DEVICE:
+            raise AttributeError("Unable to initialize __array_interface__: Image buffer is not on host "
+                                 "(it is in device memory). Call '.cpu()' to transfer it.")  # fmt: skip
+        return self._interface()
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        raise AttributeError("Unable to initialize __cuda_array_interface__: Image buffer is not on device "
-                             "(it is in host memory). Call '.cuda()' to transfer it.")  # fmt: skip
+        if self._memory != DEVICE:
+            raise AttributeError("Unable to initialize __cuda_array_interface__: Image buffer is not on device "
+                                 "(it is in host memory). Call '.cuda()' to transfer it.")  # fmt: skip
+        return self._interface() | {"stream": self.cuda_stream or _LEGACY_STREAM}
+
+    def _interface(self) -> dict[str, Any]:
+        return {"version": 3, "shape": self.shape, "typestr": self.dtype.str, "data": (self._address, False),
+                "strides": None if self._contiguous else self.strides}  # fmt: skip
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if self._memory == DEVICE:
+            raise RuntimeError("the image is in device memory, which NumPy cannot read: call '.cpu()' first")
         array = np.asarray(_View(self))
         if dtype is not None and np.dtype(dtype) != array.dtype:
             if copy is False:
@@ -103,26 +109,43 @@ class Image(_core.Image):  # type: ignore[misc]
         return array.copy() if copy else array
 
     def cpu(self) -> Image:
-        """This image in host memory: itself."""
-        return self
+        """This image in host memory: itself if it is there, else a copy in pinned memory, complete on return."""
+        if self._memory != DEVICE:
+            return self
+        copy = Image(_PINNED)
+        self._transfer(copy, self.cuda_stream, self.device_id, True)
+        return copy
 
     def cuda(self, synchronize: bool = True, device_id: int = -1, cuda_stream: int = 0) -> Image:
-        """This image in device memory."""
-        raise RuntimeError("this build of restride has no CUDA: the image stays in host memory")
+        """This image in the memory of ``device_id`` (-1: the current device): itself if it is there, else a copy.
+
+        The copy is queued on ``cuda_stream``; with ``synchronize`` it is complete on return.
+        """
+        if self._memory == DEVICE and device_id in (-1, self.device_id):
+            return self
+        if _core.device_count() == 0:
+            raise DeviceError(f"the image stays in host memory: {_core.device_missing_reason()}")
+        copy = Image(DEVICE)
+        self._transfer(copy, cuda_stream, _core.current_device() if device_id == -1 else device_id, synchronize)
+        return copy
 
     def to_dlpack(self, cuda_stream: Any = None) -> Any:
-        """A DLPack capsule of these pixels; keeps the image alive."""
-        return _core._dlpack_export(self)
+        """A DLPack capsule of these pixels; keeps the image alive. Work queued on ``cuda_stream`` later sees them."""
+        return self.__dlpack__(stream=cuda_stream)
 
     def __dlpack__(self, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
-        if dl_device is not None and tuple(dl_device) != (1, 0):
-            raise BufferError("the image is in host memory and can only be exported there")
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            if tuple(dl_device) == (_DL_CPU, 0) and copy is not False:
+                return self.cpu().__dlpack__()
+            raise BufferError("the image can only be exported where it is: see .cpu() and .cuda()")
         if copy:
             raise BufferError("the image is exported without a copy only")
+        if self._memory == DEVICE and stream != -1:
+            _core.order(int(stream or 0), self.device_id, self.cuda_stream, self.device_id)
         return _core._dlpack_export(self)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+        return (_DL_CUDA, self.device_id) if self._memory == DEVICE else (_DL_CPU, 0)
 
     def __repr__(self) -> str:
         return f"Image(shape={self.shape} dtype={self.dtype} {self.color_spec} {self.sample_format} capacity={self.capacity})"
@@ -144,7 +167,8 @@ def _check_format(format_: int, channels: int) -> None:
 
 
 def _wrap(owner: Any, address: int, shape: tuple[int, ...], strides: tuple[int, ...] | None, kind: str, itemsize: int,
-          sample_format: int | None, color_spec: int | None, precision: int | None) -> Image:  # fmt: skip
+          sample_format: int | None, color_spec: int | None, precision: int | None, device: int = -1,
+          cuda_stream: int = 0) -> Image:  # fmt: skip
     if len(shape) < 2:
         raise RuntimeError("Unexpected number of dimensions. At least 2 dimensions are expected.")
     if len(shape) > 3:
@@ -189,7 +213,8 @@ def _wrap(owner: Any, address: int, shape: tuple[int, ...], strides: tuple[int, 
         color = default_color if sample_format is None else named.get(odd, default_color)
     image = Image()
     image._wrap(address, height, width, channels, _TYPES[(kind, itemsize)], precision or 8 * itemsize, int(format_), int(color),
-                max(row_stride, row_bytes) if height == 1 else row_stride, pixel_stride, channel_stride, owner)  # fmt: skip
+                max(row_stride, row_bytes) if height == 1 else row_stride, pixel_stride, channel_stride, device, cuda_stream,
+                owner)  # fmt: skip
     return image
 
 
@@ -200,39 +225,63 @@ def _is_capsule(source: Any) -> bool:
 def from_dlpack(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
                 precision: int | None = None) -> Image:  # fmt: skip
     """An Image over a DLPack tensor (a capsule, or an object with ``__dlpack__``); no copy, the tensor is kept alive."""
-    capsule = source if _is_capsule(source) else source.__dlpack__()
-    address, shape, strides, kind, itemsize, device_type, _device, owner = _core._dlpack_import(capsule)
-    if device_type != 1:
-        raise RuntimeError("Unsupported device in DLTensor. This build has no CUDA: only host memory can be wrapped.")
+    if _is_capsule(source):
+        capsule = source
+    elif source.__dlpack_device__()[0] in (_DL_CUDA, _DL_CUDA_MANAGED):
+        capsule = source.__dlpack__(stream=cuda_stream or _LEGACY_STREAM)  # its producer makes that stream wait
+    else:
+        capsule = source.__dlpack__()
+    address, shape, strides, kind, itemsize, device_type, device, owner = _core._dlpack_import(capsule)
+    if device_type not in (_DL_CPU, _DL_CUDA, _DL_CUDA_HOST, _DL_CUDA_MANAGED):
+        raise RuntimeError("Unsupported device in DLTensor. Only CUDA-accessible and host memory buffers can be wrapped")
     if len(shape) < 3:
         raise RuntimeError("DLPack tensor number of dimension is lower than expected at least 3")
     if len(shape) > 3:
         raise RuntimeError("DLPack tensor number of dimension is higher than the supported maxdims=3")
-    return _wrap((owner, source), address, tuple(shape), tuple(strides), kind, itemsize, sample_format, color_spec, precision)
+    on_device = device_type in (_DL_CUDA, _DL_CUDA_MANAGED)
+    return _wrap((owner, source), address, tuple(shape), tuple(strides), kind, itemsize, sample_format, color_spec, precision,
+                 device if on_device else -1, cuda_stream)  # fmt: skip
+
+
+def _from_interface(source: Any, interface: dict[str, Any], name: str, cuda_stream: int, **meaning: int | None) -> Image:
+    if any(field not in interface for field in ("shape", "typestr", "data", "version")):
+        raise RuntimeError(f"Unsupported {name} with missing field(s)")
+    if interface["version"] < 2:
+        raise RuntimeError(f"Unsupported {name} with version < 2")
+    address = interface["data"][0]
+    device = -1
+    if name == "__cuda_array_interface__":
+        device = _core.device_of(address)
+        if device < 0:
+            raise DeviceError("the array's memory is on no device that can be used here: "
+                              + (_core.device_missing_reason() or "the pointer belongs to none"))  # fmt: skip
+        stream = interface.get("stream")
+        if stream == 0:
+            raise RuntimeError("Invalid for stream to be 0")
+        if stream is not None:
+            _core.order(cuda_stream, device, stream, device)
+    dtype = np.dtype(interface["typestr"])
+    strides = interface.get("strides")
+    return _wrap(source, address, tuple(interface["shape"]), None if strides is None else tuple(strides), dtype.kind, dtype.itemsize,
+                 device=device, cuda_stream=cuda_stream, **meaning)  # type: ignore[arg-type] # fmt: skip
 
 
 def as_image(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
              precision: int | None = None) -> Image:  # fmt: skip
-    """An Image over the memory of ``source`` (array interface or DLPack); no copy, ``source`` is kept alive.
+    """An Image over the memory of ``source`` (array interface, CUDA array interface or DLPack); no copy, ``source`` is kept alive.
 
-    Rows may be padded; pixels within a row must be dense. P_ formats take (C, H, W), others (H, W, C) or (H, W).
+    Rows may be padded; pixels within a row must be dense. P_ formats take (C, H, W), others (H, W, C) or (H, W). Device memory
+    is used in the order of ``cuda_stream``, which is made to wait for the stream that ``source`` names.
     """
     if isinstance(source, Image):
         return source
     if _is_capsule(source):
         return from_dlpack(source, cuda_stream, sample_format=sample_format, color_spec=color_spec, precision=precision)
-    if getattr(source, "__cuda_array_interface__", None) is not None:
-        raise RuntimeError("this build of restride has no CUDA: give an array in host memory")
-    interface = getattr(source, "__array_interface__", None)
-    if interface is not None:
-        if any(field not in interface for field in ("shape", "typestr", "data", "version")):
-            raise RuntimeError("Unsupported __array_interface__ with missing field(s)")
-        if interface["version"] < 2:
-            raise RuntimeError("Unsupported __array_interface__ with version < 2")
-        dtype = np.dtype(interface["typestr"])
-        strides = interface.get("strides")
-        return _wrap(source, interface["data"][0], tuple(interface["shape"]), None if strides is None else tuple(strides), dtype.kind,
-                     dtype.itemsize, sample_format, color_spec, precision)  # fmt: skip
+    meaning = {"sample_format": sample_format, "color_spec": color_spec, "precision": precision}
+    for name in ("__cuda_array_interface__", "__array_interface__"):
+        interface = getattr(source, name, None)
+        if interface is not None:
+            return _from_interface(source, interface, name, cuda_stream, **meaning)
     if hasattr(source, "__dlpack__"):
         return from_dlpack(source, cuda_stream, sample_format=sample_format, color_spec=color_spec, precision=precision)
     raise RuntimeError("Object does not support neither __cuda_array_interface__ nor __dlpack__")
