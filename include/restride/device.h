@@ -36,13 +36,16 @@ struct BackendInfo {
 // Every codec of this process, in order of preference within a format.
 RESTRIDE_API std::vector<BackendInfo> backends();
 
-// Makes `to` hold the pixels of `from`, in to's memory. Work queued on from.stream() so far is done with before the
-// copy; the copy is queued on `stream`. Returns once `to` holds the pixels if it is host memory or `wait` is set.
+// Makes `to` hold the pixels of `from`, in to's memory. The copy is queued on `stream` (of device -1: one of the library's)
+// behind what order() waits for. Returns once `to` holds the pixels if it is host memory or `wait` is set.
 // Host to host copies at once. Errors: device, out_of_memory, and the refusals of Image::ensure.
 RESTRIDE_API Status transfer(const Image& from, Image& to, Stream stream, bool wait = true);
 
-// Makes work queued on `stream` from now on wait for all work queued on `earlier` so far.
+// Makes work queued on `stream` from now on wait for all work queued on `earlier` so far. Both must exist.
 RESTRIDE_API Status order(Stream stream, Stream earlier);
+// The same for the pixels of `image`: what this library wrote into it, and, where its stream is a default one (which
+// never goes away) or was named by whoever wrapped the memory, everything queued there.
+RESTRIDE_API Status order(Stream stream, const Image& image);
 // Blocks until everything queued on `stream` has been done.
 RESTRIDE_API Status synchronize(Stream stream);
 

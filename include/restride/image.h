@@ -87,8 +87,13 @@ class RESTRIDE_API Image {
   bool borrowed() const noexcept { return borrowed_; }
   bool empty() const noexcept { return view_.data == nullptr; }
   Memory memory() const noexcept { return view_.memory; }
+  // Device memory: the stream on which it was last written, or that its owner named. It may be gone by now: written()
+  // is what later work should wait for.
   Stream stream() const noexcept { return stream_; }
   void set_stream(Stream stream) noexcept { stream_ = stream; }
+  // The event behind the last write by this library, null if there is none; see order() in device.h.
+  void* written() const noexcept { return written_; }
+  void set_written(void* event) noexcept { written_ = event; }
   // Overrides what the samples mean without touching them; the number of channels and the type must stay.
   Status reinterpret(SampleFormat format, ColorSpec color, std::uint8_t precision);
 
@@ -104,6 +109,7 @@ class RESTRIDE_API Image {
   MemoryResource* resource_ = nullptr;
   std::uint64_t capacity_ = 0;
   Stream stream_;
+  void* written_ = nullptr;
   bool borrowed_ = false;
 };
 

@@ -25,9 +25,8 @@ void bind_device(nb::module_& m) {
   m.def("order", [](std::uintptr_t later, int later_device, std::uintptr_t earlier, int earlier_device) {
     run([&] { return order(stream_of(later, later_device), stream_of(earlier, earlier_device)); });
   });
-  m.def("synchronize", [](std::uintptr_t stream, int device) {
-    run([&] { return synchronize(stream_of(stream, device)); });
-  });
+  m.def("synchronize",
+        [](std::uintptr_t stream, int device) { run([&] { return synchronize(stream_of(stream, device)); }); });
   m.def("trim_memory", &trim_memory, nb::call_guard<nb::gil_scoped_release>());
   m.def("backends", [] {
     nb::list out;

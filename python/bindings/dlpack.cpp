@@ -64,8 +64,8 @@ nb::object export_image(nb::object image) {
            Error::kNoOffset});
   constexpr std::int32_t kCpu = 1, kCuda = 2;
   const DLDevice where = v.memory == Memory::device ? DLDevice{kCuda, v.device} : DLDevice{kCpu, 0};
-  exported->managed.tensor = {
-      v.data, where, 3, dtype_of(v.spec.type), exported->shape.data(), exported->strides.data(), 0};
+  exported->managed.tensor = {v.data, where, 3, dtype_of(v.spec.type), exported->shape.data(), exported->strides.data(),
+                              0};
   exported->managed.manager_ctx = exported.get();
   exported->managed.deleter = [](DLManagedTensor* t) { delete static_cast<Exported*>(t->manager_ctx); };
   exported->owner = keep_alive(std::move(image));

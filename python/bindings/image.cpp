@@ -31,7 +31,7 @@ void wrap(Image& self, std::uintptr_t data, std::uint32_t height, std::uint32_t 
   if (device >= 0) self.set_stream(stream_of(stream, device));
 }
 
-// A copy in other memory, done when this returns, or queued on `stream`.
+// A copy in other memory, done when this returns, or queued on `stream`; device -1: on a stream of the library's.
 void transfer_to(const Image& self, Image& to, std::uintptr_t stream, int device, bool wait) {
   Status status;
   {
@@ -49,9 +49,14 @@ void bind_image(nb::module_& m) {
           "__init__", [](Image* self, int memory) { new (self) Image(static_cast<Memory>(memory)); },
           nb::arg("memory") = 0)
       .def("_transfer", &transfer_to)
+      .def("_wait_on",
+           [](const Image& self, std::uintptr_t stream) {
+             if (Status status = order(stream_of(stream, self.view().device), self); !status) raise(status.error());
+           })
       .def_prop_ro("_memory", [](const Image& self) { return static_cast<int>(self.memory()); })
-      .def_prop_ro("device_id", [](const Image& self) { return self.view().device; },
-                   "Ordinal of the device that holds the pixels; -1: host memory.")
+      .def_prop_ro(
+          "device_id", [](const Image& self) { return self.view().device; },
+          "Ordinal of the device that holds the pixels; -1: host memory.")
       .def_prop_ro(
           "cuda_stream", [](const Image& self) { return reinterpret_cast<std::uintptr_t>(self.stream().handle); },
           "Handle of the stream on which the pixels were last written; 0: the default stream.")

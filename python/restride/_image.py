@@ -113,7 +113,7 @@ class Image(_core.Image):  # type: ignore[misc]
         if self._memory != DEVICE:
             return self
         copy = Image(_PINNED)
-        self._transfer(copy, self.cuda_stream, self.device_id, True)
+        self._transfer(copy, 0, -1, True)
         return copy
 
     def cuda(self, synchronize: bool = True, device_id: int = -1, cuda_stream: int = 0) -> Image:
@@ -141,7 +141,7 @@ class Image(_core.Image):  # type: ignore[misc]
         if copy:
             raise BufferError("the image is exported without a copy only")
         if self._memory == DEVICE and stream != -1:
-            _core.order(int(stream or 0), self.device_id, self.cuda_stream, self.device_id)
+            self._wait_on(int(stream or 0))
         return _core._dlpack_export(self)
 
     def __dlpack_device__(self) -> tuple[int, int]:

@@ -44,6 +44,9 @@ class DeviceStage {
   virtual Status wait() = 0;
   // Where the call's work is to be queued: the caller's stream, or one in step with it.
   virtual Stream stream() const noexcept = 0;
+  // The event that release() will record behind the call's work. It lives as long as the process, and is recorded
+  // again only when that work is done: waiting for it later can only wait for too much.
+  virtual void* done() const noexcept = 0;
 };
 
 // A codec that runs on the device. Those with the CPU's pixels (or, for encoders, a result as good) are asked before
@@ -78,8 +81,11 @@ class DeviceRuntime {
   virtual Result<DeviceStage*> acquire(Stream stream) = 0;
   virtual void release(DeviceStage* stage) noexcept = 0;
 
-  // Makes later work on `stream` wait for all work queued on `earlier` so far.
+  // Makes later work on `stream` wait for all work queued on `earlier` so far, or for an event of a stage.
   virtual Status order(Stream stream, Stream earlier) = 0;
+  virtual Status order(Stream stream, void* event) = 0;
+  // A stream of the library's own on `device`, for what no caller's stream is named for.
+  virtual Result<Stream> own_stream(int device) = 0;
   virtual Status synchronize(Stream stream) = 0;
   // Queues rows of `to` <- `from` (one spec, either in any memory) on `stream`.
   virtual Status copy(const ImageView& from, const ImageView& to, Stream stream) = 0;

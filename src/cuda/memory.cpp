@@ -10,58 +10,90 @@
 #include "cuda/cuda_util.h"
 
 namespace restride::cuda {
+namespace {
 
-DeviceMemory::DeviceMemory(int devices) : pools_(static_cast<std::size_t>(devices)) {}
+constexpr std::size_t kSmallest = 4096;
 
-cudaMemPool_t DeviceMemory::pool(int device) noexcept {
-  std::lock_guard lock(mutex_);
-  cudaMemPool_t& pool = pools_[static_cast<std::size_t>(device)];
-  if (pool) return pool;
-  cudaMemPoolProps props{};
-  props.allocType = cudaMemAllocationTypePinned;
-  props.location = {cudaMemLocationTypeDevice, device};
-  if (cudaMemPoolCreate(&pool, &props) != cudaSuccess) {
-    (void)cudaGetLastError();
-    return pool = nullptr;
+}  // namespace
+
+unsigned SizeClass::index(std::size_t bytes) noexcept {
+  const std::size_t last = (bytes < kSmallest ? kSmallest : bytes) - 1;
+  const auto power = static_cast<unsigned>(std::bit_width(last)) - 1;  // 2^power <= last
+  return power * kSteps + static_cast<unsigned>(last >> (power - 3) & (kSteps - 1));
+}
+
+std::size_t SizeClass::size(unsigned index) noexcept {
+  const unsigned power = index / kSteps;
+  return (std::size_t{kSteps} + index % kSteps + 1) << (power - 3);
+}
+
+void* DeviceMemory::take(Device& device, unsigned index, CUstream_st* stream) noexcept {
+  auto& free = device.free[index];
+  for (std::size_t i = free.size(); i-- > 0;) {
+    if (free[i].stream != stream) continue;
+    void* data = free[i].data;
+    free.erase(free.begin() + static_cast<std::ptrdiff_t>(i));
+    device.kept -= SizeClass::size(index);
+    return data;
   }
-  // Keep what was freed until trim(): giving it back at every synchronisation would cost more than decoding.
-  std::uint64_t threshold = UINT64_MAX;
-  (void)cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold);
-  return pool;
+  return nullptr;
+}
+
+// cudaFree waits until the device has done with a block.
+void DeviceMemory::release_all(int ordinal, Device& device) noexcept {
+  const DeviceScope scope(ordinal);
+  for (auto& free : device.free) {
+    for (const Block& block : free) (void)cudaFree(block.data);
+    free.clear();
+  }
+  device.kept = 0;
+  (void)cudaGetLastError();
 }
 
 void* DeviceMemory::allocate(std::size_t bytes, std::size_t, Stream stream) noexcept {
-  if (stream.device < 0 || static_cast<std::size_t>(stream.device) >= pools_.size()) return nullptr;
-  const DeviceScope scope(stream.device);
-  const cudaMemPool_t source = pool(stream.device);
-  void* data = nullptr;
-  if (!source || cudaMallocFromPoolAsync(&data, bytes ? bytes : 1, source, handle(stream)) != cudaSuccess) {
-    (void)cudaGetLastError();
-    return nullptr;
+  if (stream.device < 0 || static_cast<std::size_t>(stream.device) >= devices_.size()) return nullptr;
+  if (bytes > SIZE_MAX / 4) return nullptr;
+  const unsigned index = SizeClass::index(bytes);
+  const std::size_t size = SizeClass::size(index);
+  Device& device = devices_[static_cast<std::size_t>(stream.device)];
+  // What lies unused, for other sizes or streams, may be as much as what is used and this on top.
+  constexpr std::size_t kIdle = std::size_t{256} << 20;
+  std::lock_guard lock(mutex_);
+  void* data = take(device, index, stream.handle);
+  if (!data) {
+    if (device.kept > device.in_use + kIdle) release_all(stream.device, device);
+    const DeviceScope scope(stream.device);
+    if (cudaMalloc(&data, size) != cudaSuccess) {
+      (void)cudaGetLastError();
+      release_all(stream.device, device);
+      if (cudaMalloc(&data, size) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return nullptr;
+      }
+    }
   }
+  device.in_use += size;
   return data;
 }
 
-void DeviceMemory::deallocate(void* data, std::size_t, std::size_t, Stream stream) noexcept {
-  const DeviceScope scope(stream.device);
-  if (cudaFreeAsync(data, handle(stream)) == cudaSuccess) return;
-  (void)cudaGetLastError();
-  // The stream is gone: wait for everything that may still use the block, then free it on the default one.
-  (void)cudaDeviceSynchronize();
-  (void)cudaFreeAsync(data, nullptr);
-  (void)cudaGetLastError();
+void DeviceMemory::deallocate(void* data, std::size_t bytes, std::size_t, Stream stream) noexcept {
+  const unsigned index = SizeClass::index(bytes);
+  Device& device = devices_[static_cast<std::size_t>(stream.device)];
+  std::lock_guard lock(mutex_);
+  device.in_use -= SizeClass::size(index);
+  try {
+    device.free[index].push_back({data, stream.handle});
+    device.kept += SizeClass::size(index);
+  } catch (...) {  // no memory to remember the block with
+    const DeviceScope scope(stream.device);
+    (void)cudaFree(data);
+    (void)cudaGetLastError();
+  }
 }
 
 void DeviceMemory::trim() noexcept {
   std::lock_guard lock(mutex_);
-  for (cudaMemPool_t pool : pools_)
-    if (pool) (void)cudaMemPoolTrimTo(pool, 0);
-}
-
-// Class k holds blocks of 2^k bytes.
-unsigned PinnedMemory::class_of(std::size_t bytes) noexcept {
-  constexpr std::size_t kPage = 4096;
-  return static_cast<unsigned>(std::bit_width((bytes < kPage ? kPage : bytes) - 1));
+  for (std::size_t i = 0; i < devices_.size(); ++i) release_all(static_cast<int>(i), devices_[i]);
 }
 
 PinnedMemory::PinnedMemory() noexcept : process_(::getpid()) {}
@@ -91,8 +123,8 @@ void PinnedMemory::deallocate_in_child(void* data) noexcept {
 
 void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
   if (forked()) return allocate_in_child(bytes);
-  const unsigned k = class_of(bytes);
-  if (k >= kClasses) return nullptr;
+  if (bytes > SIZE_MAX / 4) return nullptr;
+  const unsigned k = SizeClass::index(bytes);
   {
     std::lock_guard lock(mutex_);
     if (!free_[k].empty()) {
@@ -102,7 +134,7 @@ void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
     }
   }
   void* data = nullptr;
-  if (cudaHostAlloc(&data, std::size_t{1} << k, cudaHostAllocPortable) != cudaSuccess) {
+  if (cudaHostAlloc(&data, SizeClass::size(k), cudaHostAllocPortable) != cudaSuccess) {
     (void)cudaGetLastError();
     return nullptr;
   }
@@ -111,7 +143,7 @@ void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
 
 void PinnedMemory::deallocate(void* data, std::size_t bytes, std::size_t, Stream) noexcept {
   if (forked()) return deallocate_in_child(data);
-  const unsigned k = class_of(bytes);
+  const unsigned k = SizeClass::index(bytes);
   try {
     std::lock_guard lock(mutex_);
     free_[k].push_back(data);

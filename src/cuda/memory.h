@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device and pinned memory. Device blocks come from a pool of the driver's per device, ordered by the stream they are
-// asked for on; pinned blocks, which cost milliseconds to make, are kept in size classes and handed out again.
+// Device and pinned memory, kept in size classes and handed out again: making a block costs up to milliseconds.
 #pragma once
 
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <mutex>
 #include <vector>
 
@@ -12,19 +12,39 @@
 
 namespace restride::cuda {
 
+// Sizes are rounded up to one of eight steps between powers of two, so that a little more is not another block.
+struct SizeClass {
+  static constexpr unsigned kSteps = 8;
+  static constexpr unsigned kCount = 64 * kSteps;
+  static unsigned index(std::size_t bytes) noexcept;
+  static std::size_t size(unsigned index) noexcept;
+};
+
+// Blocks that were given back are remembered with the stream they were last used on, and go to the same stream again:
+// what is still queued there comes first. The stream is only compared, never touched: it may be gone. A block goes to
+// another stream only by way of the driver, which waits for the device.
 class DeviceMemory final : public MemoryResource {
  public:
-  explicit DeviceMemory(int devices);
+  explicit DeviceMemory(int devices) : devices_(static_cast<std::size_t>(devices)) {}
   void* allocate(std::size_t bytes, std::size_t alignment, Stream stream) noexcept override;
   void deallocate(void* data, std::size_t bytes, std::size_t alignment, Stream stream) noexcept override;
   Memory kind() const noexcept override { return Memory::device; }
   void trim() noexcept;
 
  private:
-  cudaMemPool_t pool(int device) noexcept;
+  struct Block {
+    void* data;
+    CUstream_st* stream;
+  };
+  struct Device {
+    std::array<std::vector<Block>, SizeClass::kCount> free;
+    std::size_t kept = 0, in_use = 0;  // bytes
+  };
+  static void* take(Device& device, unsigned index, CUstream_st* stream) noexcept;
+  void release_all(int ordinal, Device& device) noexcept;
 
   std::mutex mutex_;
-  std::vector<cudaMemPool_t> pools_;  // by device; made when first needed, so that no context appears on others
+  std::vector<Device> devices_;
 };
 
 class PinnedMemory final : public MemoryResource {
@@ -36,14 +56,12 @@ class PinnedMemory final : public MemoryResource {
   void trim() noexcept;
 
  private:
-  static constexpr unsigned kClasses = 64;
-  static unsigned class_of(std::size_t bytes) noexcept;
   bool forked() const noexcept;
   void* allocate_in_child(std::size_t bytes) noexcept;
   void deallocate_in_child(void* data) noexcept;
 
   std::mutex mutex_;
-  std::vector<void*> free_[kClasses];
+  std::array<std::vector<void*>, SizeClass::kCount> free_;
   // A forked child has neither CUDA nor its parent's pinned pages: it gets ordinary memory.
   const int process_;
   std::mutex child_mutex_;  // the other one may have been held when the process was forked

@@ -8,7 +8,11 @@
 
 namespace restride::cuda {
 
-Runtime::Runtime(int devices) : devices_(devices), device_memory_(devices), events_(static_cast<std::size_t>(devices)) {
+Runtime::Runtime(int devices)
+    : devices_(devices),
+      device_memory_(devices),
+      events_(static_cast<std::size_t>(devices)),
+      own_streams_(static_cast<std::size_t>(devices)) {
   int driver = 0, runtime = 0;
   cudaDeviceProp properties{};
   (void)cudaDriverGetVersion(&driver);
@@ -37,7 +41,10 @@ int Runtime::device_of(const void* pointer) const noexcept {
 void Runtime::trim() noexcept {
   {
     std::lock_guard lock(mutex_);
-    for (Stage* stage : free_) std::erase_if(stages_, [&](const auto& owned) { return owned.get() == stage; });
+    for (Stage* stage : free_) {
+      events_[static_cast<std::size_t>(stage->device_ordinal())].push_back(stage->event());  // images may name it
+      std::erase_if(stages_, [&](const auto& owned) { return owned.get() == stage; });
+    }
     free_.clear();
   }
   device_memory_.trim();
@@ -59,11 +66,15 @@ Result<DeviceStage*> Runtime::acquire(Stream stream) {
     if (found != free_.end()) {
       stage = *found;
       free_.erase(found);
-    } else {
-      stages_.push_back(std::make_unique<Stage>(stream.device, *counted_device_, *counted_pinned_));
-      free_.reserve(stages_.size());
-      stage = stages_.back().get();
     }
+  }
+  if (!stage) {
+    RESTRIDE_ASSIGN(const cudaEvent_t event, take_event(stream.device));
+    auto made = std::make_unique<Stage>(stream.device, *counted_device_, *counted_pinned_, event);
+    stage = made.get();
+    std::lock_guard lock(mutex_);
+    stages_.push_back(std::move(made));
+    free_.reserve(stages_.size());
   }
   Status ready = stage->wait_idle();
   if (ready) ready = stage->begin(stream);
@@ -94,6 +105,22 @@ Status Runtime::order(Stream stream, Stream earlier) {
   }
   give_event(earlier.device, event);  // a wait that was queued keeps its place also when the event is recorded again
   return check(result, "ordering two streams");
+}
+
+Status Runtime::order(Stream stream, void* event) {
+  const DeviceScope scope(stream.device);
+  return check(cudaStreamWaitEvent(handle(stream), static_cast<cudaEvent_t>(event), 0), "cudaStreamWaitEvent");
+}
+
+Result<Stream> Runtime::own_stream(int device) {
+  if (device < 0 || device >= devices_) return fail(Errc::invalid_argument, "device %d does not exist", device);
+  std::lock_guard lock(mutex_);
+  cudaStream_t& own = own_streams_[static_cast<std::size_t>(device)];
+  if (!own) {
+    const DeviceScope scope(device);
+    RESTRIDE_TRY(check(cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking), "cudaStreamCreate"));
+  }
+  return Stream{reinterpret_cast<CUstream_st*>(own), device};
 }
 
 Result<cudaEvent_t> Runtime::take_event(int device) {

@@ -29,6 +29,8 @@ class Runtime final : public DeviceRuntime {
   Result<DeviceStage*> acquire(Stream stream) override;
   void release(DeviceStage* stage) noexcept override;
   Status order(Stream stream, Stream earlier) override;
+  Status order(Stream stream, void* event) override;
+  Result<Stream> own_stream(int device) override;
   Status synchronize(Stream stream) override;
   Status copy(const ImageView& from, const ImageView& to, Stream stream) override;
   std::span<const DeviceCodec> codecs() const noexcept override;
@@ -44,9 +46,10 @@ class Runtime final : public DeviceRuntime {
   MemoryResource* counted_device_ = &device_memory_;
   MemoryResource* counted_pinned_ = &pinned_memory_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Stage>> stages_;  // all that exist
-  std::vector<Stage*> free_;                    // those not in a call, the longest unused first
-  std::vector<std::vector<cudaEvent_t>> events_;  // by device: free ones, for order()
+  std::vector<std::unique_ptr<Stage>> stages_;    // all that exist
+  std::vector<Stage*> free_;                      // those not in a call, the longest unused first
+  std::vector<std::vector<cudaEvent_t>> events_;  // by device: free ones; none is ever destroyed
+  std::vector<cudaStream_t> own_streams_;         // by device; made when first needed
   std::array<char, 384> description_{};
 };
 

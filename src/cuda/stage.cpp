@@ -24,7 +24,6 @@ Stage::~Stage() {
   free(host_items_, pinned_memory_);
   free(on_device_, device_memory_);
   free(device_items_, device_memory_);
-  if (done_) (void)cudaEventDestroy(done_);
   if (own_) (void)cudaStreamDestroy(own_);
 }
 
@@ -46,7 +45,6 @@ Status Stage::grow(Block& block, MemoryResource& resource, std::size_t bytes) {
 }
 
 Status Stage::begin(Stream stream) {
-  if (!done_) RESTRIDE_TRY(check(cudaEventCreateWithFlags(&done_, cudaEventDisableTiming), "cudaEventCreate"));
   caller_ = stream_ = {stream.handle, device_};
   if (handle(stream) != cudaStreamPerThread) return {};
   // That handle means another stream in each thread that uses it: work on one of our own, in step with the caller's.

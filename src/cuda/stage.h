@@ -13,8 +13,9 @@ namespace restride::cuda {
 // Staging of one call; see DeviceStage. Belongs to one device for life.
 class Stage final : public DeviceStage {
  public:
-  Stage(int device, MemoryResource& device_memory, MemoryResource& pinned_memory) noexcept
-      : device_(device), device_memory_(device_memory), pinned_memory_(pinned_memory) {}
+  // `done` lives longer than the stage.
+  Stage(int device, MemoryResource& device_memory, MemoryResource& pinned_memory, cudaEvent_t done) noexcept
+      : device_(device), device_memory_(device_memory), pinned_memory_(pinned_memory), done_(done) {}
   ~Stage() override;
 
   // Takes the stage into use on `stream`.
@@ -25,6 +26,7 @@ class Stage final : public DeviceStage {
   bool idle() const noexcept;
   Status wait_idle();
   int device_ordinal() const noexcept { return device_; }
+  cudaEvent_t event() const noexcept { return done_; }
 
   Status reserve(std::size_t bytes) override;
   std::byte* host() const noexcept override { return host_.data; }
@@ -34,6 +36,7 @@ class Stage final : public DeviceStage {
   Status convert(std::span<const DeviceConversion> conversions) override;
   Status wait() override;
   Stream stream() const noexcept override { return stream_; }
+  void* done() const noexcept override { return done_; }
 
  private:
   struct Block {
@@ -50,7 +53,7 @@ class Stage final : public DeviceStage {
   Block host_items_, device_items_;  // descriptors
   Stream caller_, stream_;
   cudaStream_t own_ = nullptr;  // for callers on the per-thread default stream
-  cudaEvent_t done_ = nullptr;
+  cudaEvent_t done_;
   bool recorded_ = false;
 };
 

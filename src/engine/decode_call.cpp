@@ -8,6 +8,7 @@
 #include "base/error_util.h"
 #include "engine/device.h"
 #include "image/convert/pixels.h"
+#include "restride/device.h"
 
 namespace restride {
 namespace {
@@ -181,6 +182,7 @@ void DecodeCall::attempt(std::span<Status> statuses) {
   });
   if (!device) return;
   for (const std::uint32_t i : order_) {
+    if (tasks_[i].out->memory() == Memory::device) tasks_[i].out->set_written(stage_->done());
     if (!on_device(tasks_[i].route)) continue;
     DecodeJob& job = jobs_[tasks_[i].job_index];
     settle(i, std::move(job.status), job.wrote, statuses);
@@ -203,7 +205,7 @@ Status DecodeCall::aim(DecodeTask& task) {
     if (!out.empty() && out.view().device != stream_.device)
       return fail(Errc::invalid_argument, "the image is on device %d, this decoder works on device %d",
                   out.view().device, stream_.device);
-    if (!out.empty() && out.stream().device >= 0) RESTRIDE_TRY(device_runtime()->order(stream_, out.stream()));
+    RESTRIDE_TRY(order(stream_, out));
   }
   RESTRIDE_TRY(out.ensure(task.geometry.output, stream_));
   if (task.route == Route::host || task.route == Route::device)

@@ -81,6 +81,17 @@ const std::string& device_missing_reason() noexcept {
   return forked() ? kForked : state().opened.reason;
 }
 
+namespace {
+
+Error no_device() { return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str()); }
+
+bool default_stream(Stream stream) noexcept {
+  const auto handle = reinterpret_cast<std::uintptr_t>(stream.handle);
+  return handle <= 2;
+}
+
+}  // namespace
+
 void replace_device_runtime(DeviceRuntime* runtime) {
   use(runtime);
   state().set({runtime, runtime ? "" : "the device runtime was taken away"});
@@ -108,7 +119,7 @@ int device_count() noexcept { return device_runtime() ? device_runtime()->device
 std::string device_missing_reason_text() { return device_runtime() ? std::string() : device_missing_reason(); }
 
 Result<int> current_device() {
-  if (!device_runtime()) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
+  if (!device_runtime()) return no_device();
   return device_runtime()->current_device();
 }
 
@@ -133,14 +144,22 @@ std::vector<BackendInfo> backends() {
 
 Status order(Stream stream, Stream earlier) {
   if (stream.device < 0 || earlier.device < 0) return {};
-  if (!device_runtime()) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
-  return device_runtime()->order(stream, earlier);
+  return device_runtime() ? device_runtime()->order(stream, earlier) : no_device();
+}
+
+Status order(Stream stream, const Image& image) {
+  if (stream.device < 0 || image.memory() != Memory::device) return {};
+  if (!device_runtime()) return no_device();
+  if (image.written()) RESTRIDE_TRY(device_runtime()->order(stream, image.written()));
+  const bool named = image.borrowed() && !image.written();
+  if (image.stream().device >= 0 && (named || default_stream(image.stream())))
+    return device_runtime()->order(stream, image.stream());
+  return {};
 }
 
 Status synchronize(Stream stream) {
   if (stream.device < 0) return {};
-  if (!device_runtime()) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
-  return device_runtime()->synchronize(stream);
+  return device_runtime() ? device_runtime()->synchronize(stream) : no_device();
 }
 
 Status transfer(const Image& from, Image& to, Stream stream, bool wait) {
@@ -152,16 +171,24 @@ Status transfer(const Image& from, Image& to, Stream stream, bool wait) {
     return {};
   }
   DeviceRuntime* runtime = device_runtime();
-  if (!runtime) return fail(Errc::device, "there is no device: %s", device_missing_reason().c_str());
-  if (stream.device < 0) stream.device = reads_device ? from.view().device : to.view().device;
+  if (!runtime) return no_device();
   if (stream.device < 0) {
-    RESTRIDE_ASSIGN(stream.device, runtime->current_device());
+    int device = reads_device ? from.view().device : to.view().device;
+    if (device < 0) {
+      RESTRIDE_ASSIGN(device, runtime->current_device());
+    }
+    RESTRIDE_ASSIGN(stream, runtime->own_stream(device));
   }
-  if (from.stream().device >= 0) RESTRIDE_TRY(runtime->order(stream, from.stream()));
-  if (!to.empty() && to.stream().device >= 0) RESTRIDE_TRY(runtime->order(stream, to.stream()));
+  RESTRIDE_TRY(order(stream, from));
+  RESTRIDE_TRY(order(stream, to));
   RESTRIDE_TRY(to.ensure(from.spec(), stream));
-  RESTRIDE_TRY(runtime->copy(from.view(), to.view(), stream));
-  return wait || !writes_device ? runtime->synchronize(stream) : Status();
+  // A stage only for its event, which says when the copy is done.
+  RESTRIDE_ASSIGN(DeviceStage* const stage, runtime->acquire(stream));
+  Status status = runtime->copy(from.view(), to.view(), stage->stream());
+  if (writes_device) to.set_written(stage->done());
+  if (status && (wait || !writes_device)) status = stage->wait();
+  runtime->release(stage);
+  return status;
 }
 
 void trim_memory() noexcept {

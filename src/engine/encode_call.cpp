@@ -8,6 +8,7 @@
 #include "base/error_util.h"
 #include "engine/device.h"
 #include "image/convert/pixels.h"
+#include "restride/device.h"
 #include "stream/code_stream_state.h"
 
 namespace restride {
@@ -68,7 +69,7 @@ Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeP
     if (in.view().device != stream_.device)
       return fail(Errc::invalid_argument, "the image is on device %d, this encoder works on device %d",
                   in.view().device, stream_.device);
-    if (in.stream().device >= 0) RESTRIDE_TRY(device_runtime()->order(stream_, in.stream()));
+    RESTRIDE_TRY(order(stream_, in));
   }
   return choose_encoder(task, 0, format, params);
 }

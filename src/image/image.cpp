@@ -52,6 +52,7 @@ Image::Image(Image&& other) noexcept
       resource_(other.resource_),
       capacity_(std::exchange(other.capacity_, 0)),
       stream_(other.stream_),
+      written_(std::exchange(other.written_, nullptr)),
       borrowed_(std::exchange(other.borrowed_, false)) {}
 
 Image& Image::operator=(Image&& other) noexcept {
@@ -63,6 +64,7 @@ Image& Image::operator=(Image&& other) noexcept {
     resource_ = other.resource_;
     capacity_ = std::exchange(other.capacity_, 0);
     stream_ = other.stream_;
+    written_ = std::exchange(other.written_, nullptr);
     borrowed_ = std::exchange(other.borrowed_, false);
   }
   return *this;

@@ -79,6 +79,7 @@ class FakeStage final : public DeviceStage {
     return {};
   }
   Stream stream() const noexcept override { return {nullptr, 0}; }
+  void* done() const noexcept override { return const_cast<FakeStage*>(this); }
 
   void flush() {
     std::lock_guard lock(mutex_);
@@ -176,6 +177,8 @@ class FakeRuntime final : public DeviceRuntime {
   Result<DeviceStage*> acquire(Stream) override { return stage_.get(); }
   void release(DeviceStage*) noexcept override { stage_->flush(); }
   Status order(Stream, Stream) override { return {}; }
+  Status order(Stream, void*) override { return {}; }
+  Result<Stream> own_stream(int device) override { return Stream{nullptr, device}; }
   Status synchronize(Stream) override { return {}; }
   Status copy(const ImageView& from, const ImageView& to, Stream) override {
     convert_pixels(from, to);
