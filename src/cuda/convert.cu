@@ -28,18 +28,33 @@ __device__ const ConversionItem& item_of(const ConversionItem* items, std::uint3
   return items[low];
 }
 
+__device__ void convert_share(const ConversionItem& item, std::int64_t x, std::int64_t y) {
+  const DeviceConversion& what = item.what;
+  const std::byte* from = what.source + y * what.row_stride;
+  std::byte* to = what.how.origin + y * what.how.y_step;
+  switch (item.work) {
+    case RowWork::copy:
+      return copy_row_share(from, to, x, what.width * what.pixel_stride);
+    case RowWork::swap:
+      return swap_row_share(from, to, x, what.width);
+    case RowWork::plain:
+      break;
+  }
+  const conversion::Conversion how = what.how;
+  const StridedSource source{what.source, what.row_stride, what.pixel_stride, what.channel_stride};
+  const conversion::Converter<StridedSource, 1> converter{how, source};
+  converter.run(x, y, 1);
+}
+
 __global__ void __launch_bounds__(kThreads) convert_kernel(const ConversionItem* items, std::uint32_t count) {
   const ConversionItem& item = item_of(items, count, blockIdx.x);
-  const conversion::Conversion how = item.what.how;
-  const StridedSource source{item.what.source, item.what.row_stride, item.what.pixel_stride, item.what.channel_stride};
-  const conversion::Converter<StridedSource, 1> converter{how, source};
-  const std::int64_t pixels = item.what.width * item.what.height;
-  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x - item.first_block) * (kThreads * kPixelsPerThread);
-  for (int k = 0; k < kPixelsPerThread; ++k) {
+  const std::int64_t all = item.shares * item.what.height;
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x - item.first_block) * (kThreads * kSharesPerThread);
+  for (int k = 0; k < kSharesPerThread; ++k) {
     const std::int64_t i = first + k * kThreads + threadIdx.x;
-    if (i >= pixels) return;
-    const std::int64_t y = i / item.what.width;
-    converter.run(i - y * item.what.width, y, 1);
+    if (i >= all) return;
+    const std::int64_t y = i / item.shares;
+    convert_share(item, i - y * item.shares, y);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "codec/device_runtime.h"
+#include "cuda/convert_rows.h"
 
 namespace restride::cuda {
 
@@ -13,15 +14,21 @@ namespace restride::cuda {
 struct ConversionItem {
   DeviceConversion what;
   std::uint32_t first_block;
+  RowWork work;
+  std::int64_t shares;  // of a row, one a thread: pixels of the plain conversion, else see shares_of
 };
 
 inline constexpr int kThreads = 256;
-inline constexpr int kPixelsPerThread = 4;
+inline constexpr int kSharesPerThread = 4;
 
-// Blocks that `width` x `height` pixels need.
-inline std::uint32_t blocks_for(std::int64_t width, std::int64_t height) noexcept {
-  constexpr std::int64_t kPixels = kThreads * kPixelsPerThread;
-  return static_cast<std::uint32_t>((width * height + kPixels - 1) / kPixels);
+inline ConversionItem item_for(const DeviceConversion& what, std::uint32_t first_block) noexcept {
+  const RowWork work = row_work(what);
+  return {what, first_block, work,
+          work == RowWork::plain ? what.width : shares_of(work, what.width, what.pixel_stride)};
+}
+inline std::uint32_t blocks_of(const ConversionItem& item) noexcept {
+  constexpr std::int64_t kShares = kThreads * kSharesPerThread;
+  return static_cast<std::uint32_t>((item.shares * item.what.height + kShares - 1) / kShares);
 }
 
 cudaError_t launch_conversions(const ConversionItem* items, std::uint32_t count, std::uint32_t blocks,

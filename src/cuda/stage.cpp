@@ -93,8 +93,8 @@ Status Stage::convert(std::span<const DeviceConversion> conversions) {
   auto* items = reinterpret_cast<ConversionItem*>(host_items_.data);
   std::uint32_t blocks = 0;
   for (std::size_t i = 0; i < conversions.size(); ++i) {
-    items[i] = {conversions[i], blocks};
-    blocks += blocks_for(conversions[i].width, conversions[i].height);
+    items[i] = item_for(conversions[i], blocks);
+    blocks += blocks_of(items[i]);
   }
   RESTRIDE_TRY(check(cudaMemcpyAsync(device_items_.data, items, bytes, cudaMemcpyHostToDevice, handle(stream_)),
                      "copy of descriptors"));

@@ -112,7 +112,7 @@ class Decoder final : public ImageDecoder {
     plan.native.width = static_cast<std::uint32_t>(request.window.width);
     plan.native.height = static_cast<std::uint32_t>(request.window.height);
     plan.native.format = h.has_alpha ? SampleFormat::i_rgba : SampleFormat::i_rgb;
-    if (h.bits == 24 && interleaved(request.wanted.format) == SampleFormat::i_bgr)
+    if (h.bits == 24 && (request.converted_later || interleaved(request.wanted.format) == SampleFormat::i_bgr))
       plan.native.format = SampleFormat::i_bgr;
     plan.scratch = std::size_t{stored.width} * 4;
     if (is_rle(h)) plan.scratch += static_cast<std::size_t>(saturating_mul(stored.width, stored.height));
