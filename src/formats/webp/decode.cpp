@@ -47,10 +47,13 @@ WEBP_CSP_MODE mode_of(SampleFormat format) noexcept {
 
 // The rectangle to ask libwebp for, so that its pixels in `window` are those of the whole picture. Where chroma is
 // upsampled, a cut has the effect of the picture's edge on the two pixels beside it, and libwebp moves odd positions.
-Rect crop_for(const Rect& window, const Rect& picture, bool lossless) noexcept {
-  if (lossless) return window;
+// The alpha plane of a lossy picture may be filtered from row to row (RFC 9649, 2.7.1.2), which libwebp starts at the
+// crop's first row in some cases where it would have to start at the picture's (horizontal filter, few levels).
+Rect crop_for(const Rect& window, const Rect& picture, const DecodeJob& job) noexcept {
+  if (headers_of(job.request).lossless) return window;
   constexpr std::int64_t kMargin = 2, kEven = ~std::int64_t{1};
-  const std::int64_t left = (window.x - kMargin) & kEven, top = (window.y - kMargin) & kEven;
+  const bool alpha = job.plan.native.channels == 4;
+  const std::int64_t left = (window.x - kMargin) & kEven, top = alpha ? 0 : (window.y - kMargin) & kEven;
   return intersect(picture, {left, top, window.right() + kMargin - left, window.bottom() + kMargin - top});
 }
 
@@ -85,7 +88,7 @@ class Decoder final : public ImageDecoder {
     const ImageSpec& stored = job.request.info().spec;
     const Rect picture{0, 0, stored.width, stored.height};
     const Rect& window = job.request.window;
-    const Rect crop = window == picture ? picture : crop_for(window, picture, headers.lossless);
+    const Rect crop = window == picture ? picture : crop_for(window, picture, job);
 
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config)) return fail(Errc::internal, "libwebp is another version than its headers");

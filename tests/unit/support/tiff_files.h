@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "formats/tiff/directory.h"
 #include "image/convert/samples.h"
 #include "restride/restride.h"
+#include "unit/support/random.h"
 
 namespace restride::test {
 
@@ -28,12 +28,6 @@ using tiff::Compression;
 using tiff::Photometric;
 using tiff::Tag;
 using Data = std::vector<std::byte>;
-
-inline std::mt19937& random_bits() {
-  static std::mt19937 generator(20261123);
-  return generator;
-}
-inline unsigned random_below(unsigned n) { return static_cast<unsigned>(random_bits()() % n); }
 
 // One directory: entries as given, and the data of its strips or tiles, whose offsets and sizes are filled in.
 struct TiffPage {
