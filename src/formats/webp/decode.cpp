@@ -18,17 +18,18 @@ const Headers& headers_of(const DecodeRequest& request) noexcept {
   return static_cast<const Headers&>(*request.stream->detail);
 }
 
-Error error_of(VP8StatusCode status, std::uint64_t size) {
+// Of a bitstream from `offset` to `end`; libwebp does not say where in it.
+Error error_of(VP8StatusCode status, std::uint64_t offset, std::uint64_t end) {
   switch (status) {
     case VP8_STATUS_OUT_OF_MEMORY:
       return fail(Errc::out_of_memory, "no memory for libwebp to decode with");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED:
-      return fail_at(Errc::truncated, size, "the picture data ends before the picture does");
+      return fail_at(Errc::truncated, end, "the picture data ends before the picture does");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
       return fail(Errc::unsupported, "a variant of WebP that libwebp does not read");
     case VP8_STATUS_BITSTREAM_ERROR:
-      return fail(Errc::corrupt, "the picture data is damaged");
+      return fail_at(Errc::corrupt, offset, "the picture data is damaged");
     default:
       return fail(Errc::internal, "libwebp cannot decode (status %d)", static_cast<int>(status));
   }
@@ -122,7 +123,7 @@ class Decoder final : public ImageDecoder {
     const ByteSpan data = job.request.bytes.subspan(headers.data_offset, headers.data_size);
     const VP8StatusCode status = WebPDecode(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), &config);
     WebPFreeDecBuffer(&config.output);
-    if (status != VP8_STATUS_OK) return error_of(status, headers.data_offset + headers.data_size);
+    if (status != VP8_STATUS_OK) return error_of(status, headers.data_offset, headers.data_offset + headers.data_size);
     if (straight) return {};
     job.wrote = true;
     job.sink.put_interleaved({0, 0, window.width, window.height},
