@@ -49,7 +49,7 @@ const Format* find_format(std::string_view name) noexcept {
 std::string_view format_name(const Format& format) noexcept { return format.name; }
 
 Result<std::unique_ptr<StreamInfo>> parse_stream(ByteSpan bytes, const ParseOptions& options) {
-  if (bytes.empty()) return fail(Errc::truncated, "the code stream is empty");
+  if (bytes.empty()) return fail_at(Errc::truncated, 0, "the code stream is empty");
   const Format* tried = nullptr;
   for (const CodecEntry& entry : kCodecs) {
     if (entry.format == tried) continue;

@@ -11,6 +11,7 @@
 
 #include "formats/table.h"
 #include "unit/support/pictures.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
@@ -20,11 +21,44 @@ using test::picture;
 using test::pixels_of;
 using test::value_of;
 
-std::vector<std::string> formats() {
-  std::vector<std::string> names;
+// A kind of file: a format, and how it is encoded.
+struct Kind {
+  std::string name, codec;
+  EncodeParams params;
+};
+void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
+
+// Every format as it is encoded by default, and what is decoded by other code than that.
+std::vector<Kind> kinds() {
+  std::vector<Kind> all;
+  std::set<std::string_view> names;
   for (const CodecEntry& entry : codecs())
-    if (names.empty() || names.back() != entry.format->name) names.emplace_back(entry.format->name);
-  return names;
+    if (names.insert(entry.format->name).second)
+      all.push_back({std::string(entry.format->name), std::string(entry.format->name), {}});
+  const auto add = [&](const char* name, const char* codec, auto&& change) {
+    if (!find_format(codec)) return;
+    Kind kind{name, codec, {}};
+    change(kind.params);
+    all.push_back(kind);
+  };
+  add("jpeg_420", "jpeg", [](EncodeParams& p) { p.subsampling = ChromaSubsampling::css_420; });
+  add("jpeg_progressive", "jpeg", [](EncodeParams& p) {
+    p.subsampling = ChromaSubsampling::css_422;
+    p.jpeg.progressive = true;
+  });
+  add("jpeg2k_lossless", "jpeg2k", [](EncodeParams& p) { p.quality_type = QualityType::lossless; });
+  add("jpeg2k_tiles", "jpeg2k", [](EncodeParams& p) { p.tile_width = p.tile_height = 8; });
+  add("jpeg2k_ht", "jpeg2k", [](EncodeParams& p) {
+    p.quality_type = QualityType::lossless;
+    p.jpeg2k.ht = true;
+  });
+  add("tiff_none", "tiff", [](EncodeParams& p) { p.tiff_compression = TiffCompression::none; });
+  add("tiff_deflate_tiles", "tiff", [](EncodeParams& p) {
+    p.tiff_compression = TiffCompression::deflate;
+    p.tile_width = p.tile_height = 16;
+  });
+  add("webp_lossless", "webp", [](EncodeParams& p) { p.quality_type = QualityType::lossless; });
+  return all;
 }
 
 CodecOptions with_threads(unsigned threads) {
@@ -78,20 +112,34 @@ class FailingResource final : public MemoryResource {
   bool failed_ = false;
 };
 
-class CodecContract : public ::testing::TestWithParam<std::string> {
+class CodecContract : public ::testing::TestWithParam<Kind> {
  protected:
   Encoder encoder = value_of(Encoder::create());
   Decoder decoder = value_of(Decoder::create());
 
   CodeStream encoded(std::uint32_t width, std::uint32_t height, unsigned seed = 1) {
-    return value_of(encoder.encode(picture(width, height, seed), GetParam()));
+    return value_of(encoder.encode(picture(width, height, seed), codec(), params()));
   }
+  void SetUp() override {
+    const auto tried = encoder.encode(picture(8, 8), codec(), params());
+    if (!tried && tried.error().code == Errc::unsupported) GTEST_SKIP() << tried.error().describe();
+  }
+  // Same bytes; where the library leaves some open (OpenJPH's encoder looks at memory beside its rows and codes some
+  // empty code-blocks or not), the same pixels.
+  bool same(const CodeStream& a, const CodeStream& b) {
+    if (std::ranges::equal(a.bytes(), b.bytes())) return true;
+    if (!params().jpeg2k.ht) return false;
+    const Image one = value_of(decoder.decode(a)), other = value_of(decoder.decode(b));
+    return pixels_of(one) == pixels_of(other);
+  }
+  static const std::string& codec() { return GetParam().codec; }
+  static const EncodeParams& params() { return GetParam().params; }
 };
 
 TEST_P(CodecContract, HeadersSayWhatDecodingGives) {
   const CodeStream stream = encoded(61, 43);
   const CodeStream parsed = value_of(CodeStream::borrow(stream.bytes()));
-  EXPECT_EQ(value_of(parsed.codec()), GetParam());
+  EXPECT_EQ(value_of(parsed.codec()), codec());
   EXPECT_EQ(value_of(parsed.num_images()), 1U);
   const ImageInfo* info = value_of(parsed.info());
   EXPECT_EQ(info->spec.width, 61U);
@@ -188,8 +236,7 @@ TEST_P(CodecContract, BatchesEqualSinglesWithAnyNumberOfThreads) {
     }
     Encoder encoders = value_of(Encoder::create(with_threads(threads)));
     for (unsigned i = 0; i < 9; ++i)
-      EXPECT_EQ(bytes_of(value_of(encoders.encode(picture(20 + 7 * i, 50 - 4 * i, i), GetParam()))),
-                bytes_of(streams[i]));
+      EXPECT_TRUE(same(value_of(encoders.encode(picture(20 + 7 * i, 50 - 4 * i, i), codec(), params())), streams[i]));
   }
 }
 
@@ -225,10 +272,13 @@ TEST_P(CodecContract, EveryPrefixFailsCleanlyOrIsWhole) {
     const Status status = decoder.decode(value_of(CodeStream::borrow({memory.data(), n})), image);
     if (status) {
       ++whole;
-      EXPECT_EQ(pixels_of(image), want) << GetParam() << ": " << n << " of " << all.size() << " bytes";
+      EXPECT_EQ(pixels_of(image), want) << GetParam().name << ": " << n << " of " << all.size() << " bytes";
     } else {
       EXPECT_FALSE(status.error().message.empty());
       EXPECT_NE(status.error().code, Errc::internal) << status.error().describe();
+      if (status.error().code == Errc::truncated || status.error().code == Errc::corrupt) {
+        EXPECT_LE(status.error().offset, n) << status.error().describe();  // and so known
+      }
     }
   }
   EXPECT_LE(whole, 16U) << "only trailing bytes without pixels may be missing";
@@ -236,7 +286,7 @@ TEST_P(CodecContract, EveryPrefixFailsCleanlyOrIsWhole) {
 
 TEST_P(CodecContract, FlippedBitsNeverCrash) {
   const auto all = bytes_of(encoded(13, 11));
-  std::mt19937 random(7);
+  std::mt19937& random = test::random_bits();
   for (int round = 0; round < 300; ++round) {
     auto damaged = all;
     for (int k = 0; k < 1 + round % 4; ++k)
@@ -248,7 +298,11 @@ TEST_P(CodecContract, FlippedBitsNeverCrash) {
     params.limits.max_memory = 1 << 26;
     Image image;
     const Status status = decoder.decode(value_of(CodeStream::borrow({memory.data(), damaged.size()})), image, params);
-    EXPECT_TRUE(status || !status.error().message.empty());
+    if (status) continue;
+    EXPECT_FALSE(status.error().message.empty());
+    if (status.error().code == Errc::truncated || status.error().code == Errc::corrupt) {
+      EXPECT_NE(status.error().offset, Error::kNoOffset) << status.error().describe();
+    }
   }
 }
 
@@ -295,29 +349,29 @@ TEST_P(CodecContract, RefusedBuffersAreLeftAlone) {
 
 TEST_P(CodecContract, CodeStreamsAreReusedAndGrow) {
   const Image small = picture(30, 20), large = picture(200, 150);
-  const CodeStream fresh_small = value_of(encoder.encode(small, GetParam())),
-                   fresh_large = value_of(encoder.encode(large, GetParam()));
+  const CodeStream fresh_small = value_of(encoder.encode(small, codec(), params())),
+                   fresh_large = value_of(encoder.encode(large, codec(), params()));
   EXPECT_EQ(fresh_small.size(), fresh_small.capacity());
   CodeStream stream = value_of(CodeStream::create(fresh_small.size() + 100));
-  ASSERT_TRUE(encoder.encode(small, GetParam(), stream));
+  ASSERT_TRUE(encoder.encode(small, codec(), stream, params()));
   EXPECT_EQ(stream.capacity(), fresh_small.size() + 100);
-  EXPECT_EQ(bytes_of(stream), bytes_of(fresh_small));
-  ASSERT_TRUE(encoder.encode(large, GetParam(), stream));
-  EXPECT_EQ(bytes_of(stream), bytes_of(fresh_large));
-  EXPECT_EQ(stream.capacity(), std::max(fresh_large.size(), fresh_small.size() + 100));
-  ASSERT_TRUE(encoder.encode(small, GetParam(), stream));
-  EXPECT_EQ(bytes_of(stream), bytes_of(fresh_small));
+  EXPECT_TRUE(same(stream, fresh_small));
+  ASSERT_TRUE(encoder.encode(large, codec(), stream, params()));
+  EXPECT_TRUE(same(stream, fresh_large));
+  EXPECT_EQ(stream.capacity(), std::max(stream.size(), fresh_small.size() + 100));
+  ASSERT_TRUE(encoder.encode(small, codec(), stream, params()));
+  EXPECT_TRUE(same(stream, fresh_small));
   EXPECT_EQ(value_of(stream.info())->spec.width, 30U);
   EXPECT_EQ(pixels_of(value_of(decoder.decode(stream))), pixels_of(value_of(decoder.decode(fresh_small))));
 }
 
 TEST_P(CodecContract, EncodersReadPaddedAndPlanarPixels) {
   const Image dense = picture(61, 43);
-  const auto want = bytes_of(value_of(encoder.encode(dense, GetParam())));
+  const CodeStream want = value_of(encoder.encode(dense, codec(), params()));
   std::vector<std::byte> canvas(100 * 60 * 3, std::byte{77});
   Image padded = value_of(Image::wrap(dense_view(canvas.data(), test::rgb_spec(100, 60)).crop({9, 8, 61, 43})));
   for (std::uint32_t y = 0; y < 43; ++y) std::memcpy(padded.view().at(0, y), dense.view().at(0, y), 183);
-  EXPECT_EQ(bytes_of(value_of(encoder.encode(padded, GetParam()))), want);
+  EXPECT_TRUE(same(value_of(encoder.encode(padded, codec(), params())), want));
   ImageSpec spec = test::rgb_spec(61, 43);
   spec.format = SampleFormat::p_rgb;
   Image planes;
@@ -325,13 +379,14 @@ TEST_P(CodecContract, EncodersReadPaddedAndPlanarPixels) {
   for (std::uint32_t y = 0; y < 43; ++y)
     for (std::uint32_t x = 0; x < 61; ++x)
       for (unsigned c = 0; c < 3; ++c) *planes.view().at(x, y, c) = *dense.view().at(x, y, c);
-  EXPECT_EQ(bytes_of(value_of(encoder.encode(planes, GetParam()))), want);
+  EXPECT_TRUE(same(value_of(encoder.encode(planes, codec(), params())), want));
 }
 
 TEST_P(CodecContract, GrayIsEncodedAndComesBackGray) {
-  EncodeParams params;
-  params.color = ColorSpec::gray;
-  const CodeStream stream = value_of(encoder.encode(picture(61, 43), GetParam(), params));
+  EncodeParams to_gray = params();
+  to_gray.color = ColorSpec::gray;
+  to_gray.subsampling.reset();
+  const CodeStream stream = value_of(encoder.encode(picture(61, 43), codec(), to_gray));
   EXPECT_EQ(value_of(stream.info())->spec.channels, 1U);
   EXPECT_EQ(value_of(stream.info())->spec.color, ColorSpec::gray);
   DecodeParams gray;
@@ -357,7 +412,7 @@ TEST_P(CodecContract, AFailedAllocationIsAnErrorAndTheNextCallWorks) {
       EXPECT_TRUE(status || status.error().code == Errc::out_of_memory) << status.error().describe();
       const bool decoded_whole = !resource.failed();
       CodeStream out = value_of(CodeStream::create());
-      const Status written = decoded_whole ? fresh_encoder.encode(source, GetParam(), out) : Status();
+      const Status written = decoded_whole ? fresh_encoder.encode(source, codec(), out, params()) : Status();
       EXPECT_TRUE(written || written.error().code == Errc::out_of_memory) << written.error().describe();
       resource.fail_at(0);
       ASSERT_TRUE(fresh.decode(stream, image));
@@ -385,15 +440,16 @@ TEST_P(CodecContract, OneDecoderAndEncoderServeManyThreads) {
       for (unsigned round = 0; round < 10; ++round) {
         const unsigned i = (t + round) % 4;
         if (!decoder.decode(streams[i], image) || pixels_of(image) != want[i]) ++wrong;
-        auto again = encoder.encode(picture(40 + i, 30, i), GetParam());
-        if (!again || bytes_of(*again) != bytes_of(streams[i])) ++wrong;
+        auto again = encoder.encode(picture(40 + i, 30, i), codec(), params());
+        if (!again || !same(*again, streams[i])) ++wrong;
       }
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, CodecContract, ::testing::ValuesIn(formats()), [](const auto& p) { return p.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, CodecContract, ::testing::ValuesIn(kinds()),
+                         [](const auto& p) { return p.param.name; });
 
 TEST(CodecTable, EveryFormatDecodesEncodesAndIsFoundByItsExtensions) {
   std::set<std::string_view> extensions;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <random>
 #include <vector>
 
 #include "coding/deflate.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
@@ -13,7 +13,7 @@ using Bytes = std::vector<std::byte>;
 
 Bytes picture(std::size_t size) {
   Bytes bytes(size);
-  std::mt19937 random(5);
+  std::mt19937& random = test::random_bits();
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i % 97 * (i / 1000) + random() % 4);
   return bytes;
 }

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "coding/lzw.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
@@ -28,7 +28,7 @@ Bytes encoded(const Bytes& in) {
 
 // Data of very different compressibility; strings of one byte, short ones, and ones longer than the dictionary takes.
 std::vector<Bytes> samples() {
-  std::mt19937 random(7);
+  std::mt19937& random = test::random_bits();
   std::vector<Bytes> all{{}, Bytes(1, std::byte{9}), Bytes(200000, std::byte{0})};
   for (const std::size_t size : {2, 255, 256, 1000, 4000, 70000, 300000}) {
     Bytes noise(size), ramp(size), few(size), text(size);
@@ -170,7 +170,7 @@ TEST(Lzw, SaysHowItEnded) {
 }
 
 TEST(Lzw, AnyBytesAreSafe) {
-  std::mt19937 random(11);
+  std::mt19937& random = test::random_bits();
   for (int round = 0; round < 3000; ++round) {
     Bytes in(random() % 200), out(random() % 5000);
     for (std::byte& b : in) b = static_cast<std::byte>(random());

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <random>
 #include <vector>
 
 #include "coding/packbits.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
@@ -42,7 +42,7 @@ TEST(PackBits, SaysHowFarTheInputWent) {
 }
 
 TEST(PackBits, AnyBytesAreSafe) {
-  std::mt19937 random(3);
+  std::mt19937& random = test::random_bits();
   for (int round = 0; round < 2000; ++round) {
     Bytes in(random() % 60), out(random() % 600);
     for (std::byte& b : in) b = static_cast<std::byte>(random());

@@ -3,10 +3,10 @@
 
 #include <bit>
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "coding/predictor.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 Bytes noise(std::size_t size) {
-  static std::mt19937 random(1);
+  std::mt19937& random = test::random_bits();
   Bytes bytes(size);
   for (std::byte& b : bytes) b = static_cast<std::byte>(random());
   return bytes;

@@ -11,6 +11,7 @@
 #include "image/convert/pixel_sink.h"
 #include "image/convert/pixels.h"
 #include "image/convert/samples.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
@@ -100,7 +101,7 @@ TEST(Convert, YccToRgbIsFullRangeBt601AtEveryDepth) {
     ImageSpec from = spec_of(SampleFormat::i_ycc, type, static_cast<std::uint8_t>(bits));
     from.color = ColorSpec::sycc;
     Picture in(from), out(spec_of(SampleFormat::i_rgb, type, static_cast<std::uint8_t>(bits)));
-    std::mt19937 random(3);
+    std::mt19937& random = test::random_bits();
     for (unsigned y = 0; y < from.height; ++y)
       for (unsigned x = 0; x < from.width; ++x)
         for (unsigned c = 0; c < 3; ++c) {

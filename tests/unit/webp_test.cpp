@@ -5,7 +5,6 @@
 #include <webp/encode.h>
 
 #include <cstring>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,17 +12,15 @@
 #include "base/bytes.h"
 #include "image/convert/pixels.h"
 #include "restride/restride.h"
+#include "unit/support/random.h"
 
 namespace restride {
 namespace {
 
 using Data = std::vector<std::byte>;
 
-std::mt19937& random_bits() {
-  static std::mt19937 generator(7);
-  return generator;
-}
-unsigned random_below(unsigned n) { return static_cast<unsigned>(random_bits()() % n); }
+using test::random_below;
+using test::random_bits;
 
 ImageSpec spec_of(std::uint32_t width, std::uint32_t height, SampleFormat format) {
   const unsigned channels = channels_of(format);
@@ -61,6 +58,29 @@ Data encoded_by_libwebp(const Data& pixels, int width, int height, bool alpha, b
                            : lossless        ? WebPEncodeLosslessRGB(p, width, height, width * 3, &made)
                                              : WebPEncodeRGB(p, width, height, width * 3, 80, &made);
   return taken(made, size);
+}
+
+// filtering 0: none, 1: a quick choice of one, 2: the best of all.
+Data encoded_with_alpha_filter(const Data& pixels, int width, int height, int filtering) {
+  WebPConfig config;
+  EXPECT_TRUE(WebPConfigInit(&config));
+  config.alpha_filtering = filtering;
+  WebPPicture input;
+  EXPECT_TRUE(WebPPictureInit(&input));
+  input.width = width;
+  input.height = height;
+  EXPECT_TRUE(WebPPictureImportRGBA(&input, raw(pixels.data()), width * 4));
+  Data file;
+  input.custom_ptr = &file;
+  input.writer = [](const std::uint8_t* data, std::size_t size, const WebPPicture* p) {
+    auto* to = static_cast<Data*>(p->custom_ptr);
+    const auto* from = reinterpret_cast<const std::byte*>(data);
+    to->insert(to->end(), from, from + size);
+    return 1;
+  };
+  EXPECT_TRUE(WebPEncode(&config, &input));
+  WebPPictureFree(&input);
+  return file;
 }
 
 struct Sample {
@@ -176,6 +196,36 @@ TEST(WebpDecode, RegionsEqualTheCropAndLeaveTheRestAlone) {
       }
     }
   }
+}
+
+// Every filter of the alpha plane, with many levels and with few: the latter are stored as indices to a palette.
+TEST(WebpDecode, RegionsOfFilteredAlphaEqualTheCrop) {
+  const ImageSpec spec = spec_of(37, 41, SampleFormat::i_rgba);
+  for (int filtering : {0, 1, 2})
+    for (unsigned levels : {2U, 5U, 256U})
+      for (int ramp : {0, 1, 2}) {
+        Data pixels = picture(spec);
+        const ImageView view = dense_view(pixels.data(), spec);
+        for (unsigned y = 0; y < 41; ++y)
+          for (unsigned x = 0; x < 37; ++x) {
+            const unsigned at = ramp == 0 ? x * 5 + y / 6 * 40 : ramp == 1 ? y * 5 + x / 6 * 40 : (x + y) * 3;
+            *view.at(x, y, 3) = static_cast<std::byte>(at % 256 * levels / 256 * (255 / (levels - 1)));
+          }
+        Data file = encoded_with_alpha_filter(pixels, 37, 41, filtering);
+        auto whole = decode(file);
+        ASSERT_TRUE(whole);
+        for (const Rect& rect : {Rect{0, 9, 37, 20}, Rect{5, 7, 12, 7}, Rect{20, 40, 17, 1}, Rect{0, 1, 1, 40}}) {
+          CodeStreamView part;
+          part.region = Region{rect, {}};
+          auto image = make<Decoder>().decode(*stream_of(file).sub(part), unchanged());
+          ASSERT_TRUE(image) << image.error().describe();
+          const std::size_t row = static_cast<std::size_t>(rect.width) * 4;
+          for (std::int64_t y = 0; y < rect.height; ++y)
+            ASSERT_EQ(std::memcmp(image->view().at(0, y), whole->view().at(rect.x, rect.y + y), row), 0)
+                << "filtering " << filtering << ", " << levels << " levels, ramp " << ramp << ", region " << rect.x
+                << ' ' << rect.y << ", row " << y;
+        }
+      }
 }
 
 TEST(WebpDecode, InfoDescribesThePicture) {

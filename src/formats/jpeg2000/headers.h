@@ -44,7 +44,12 @@ struct Headers final : FormatDetail {
   }
 };
 
-// An error if tile-parts are missing: decoders would leave them grey without a word.
-Status check_complete(ByteSpan bytes, const Headers& headers);
+// The codestream up to its last tile-part, and whether EOC follows. Some writers leave that marker out.
+struct TileParts {
+  std::uint64_t end = 0;
+  bool has_eoc = true;
+};
+// Walks over the tile-parts; an error if some are missing, which decoders would leave grey without a word.
+Result<TileParts> find_tile_parts(ByteSpan bytes, const Headers& headers);
 
 }  // namespace restride::jpeg2000

@@ -4,30 +4,38 @@
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "formats/jpeg2000/assertions.h"
 #include "formats/jpeg2000/openjpeg_util.h"
 #include "formats/jpeg2000/planes.h"
 
 namespace restride::jpeg2000 {
 namespace {
 
+// The file; with an EOC of our own where it has none, which OpenJPEG takes for damage.
 struct Input {
-  ByteSpan bytes;
+  explicit Input(ByteSpan file, const TileParts& parts) noexcept
+      : bytes(parts.has_eoc ? file : file.first(parts.end)),
+        tail(parts.has_eoc ? ByteSpan() : as_bytes("\xff\xd9", 2)) {}
+  std::size_t size() const noexcept { return bytes.size() + tail.size(); }
+
+  ByteSpan bytes, tail;
   std::size_t position = 0;
 };
 
 OPJ_SIZE_T read_bytes(void* to, OPJ_SIZE_T n, void* self) {
   auto& in = *static_cast<Input*>(self);
-  const std::size_t left = in.bytes.size() - in.position;
-  if (left == 0) return static_cast<OPJ_SIZE_T>(-1);
-  n = std::min<OPJ_SIZE_T>(n, left);
-  std::memcpy(to, in.bytes.data() + in.position, n);
+  const bool in_tail = in.position >= in.bytes.size();
+  const ByteSpan from = in_tail ? in.tail.subspan(in.position - in.bytes.size()) : in.bytes.subspan(in.position);
+  if (from.empty()) return static_cast<OPJ_SIZE_T>(-1);
+  n = std::min<OPJ_SIZE_T>(n, from.size());
+  std::memcpy(to, from.data(), n);
   in.position += n;
   return n;
 }
 OPJ_OFF_T skip_bytes(OPJ_OFF_T n, void* self) {
   auto& in = *static_cast<Input*>(self);
-  if (n < 0 || static_cast<std::uint64_t>(n) > in.bytes.size() - in.position) {
-    in.position = in.bytes.size();
+  if (n < 0 || static_cast<std::uint64_t>(n) > in.size() - in.position) {
+    in.position = in.size();
     return -1;
   }
   in.position += static_cast<std::size_t>(n);
@@ -35,7 +43,7 @@ OPJ_OFF_T skip_bytes(OPJ_OFF_T n, void* self) {
 }
 OPJ_BOOL seek_bytes(OPJ_OFF_T to, void* self) {
   auto& in = *static_cast<Input*>(self);
-  if (to < 0 || static_cast<std::uint64_t>(to) > in.bytes.size()) return OPJ_FALSE;
+  if (to < 0 || static_cast<std::uint64_t>(to) > in.size()) return OPJ_FALSE;
   in.position = static_cast<std::size_t>(to);
   return OPJ_TRUE;
 }
@@ -47,8 +55,15 @@ OpjStream open_stream(Input& input) {
   opj_stream_set_skip_function(stream.get(), skip_bytes);
   opj_stream_set_seek_function(stream.get(), seek_bytes);
   opj_stream_set_user_data(stream.get(), &input, nullptr);
-  opj_stream_set_user_data_length(stream.get(), input.bytes.size());
+  opj_stream_set_user_data_length(stream.get(), input.size());
   return stream;
+}
+
+// OpenJPEG does not say where: `offset` is that of the part it was reading.
+Error damaged(const Messages& messages, const char* otherwise, std::uint64_t offset) {
+  const char* text = messages.or_default(otherwise);
+  if (std::strstr(text, "emory")) return fail(Errc::out_of_memory, "OpenJPEG: %s", text);
+  return fail_at(Errc::corrupt, offset, "OpenJPEG: %s", text);
 }
 
 // The part of the reference grid behind a window, moved out to where all components have samples.
@@ -125,8 +140,8 @@ Status deliver(DecodeJob& job, opj_image_t& image, const Area& area, Scratch& sc
   const ImageSpec& native = job.plan.native;
   const Rect& window = job.request.window;
   if (image.numcomps < native.channels)
-    return fail(Errc::corrupt, "%u channels were decoded where the headers promise %u", image.numcomps,
-                native.channels);
+    return fail_at(Errc::corrupt, headers.codestream_offset, "%u channels were decoded where the headers promise %u",
+                   image.numcomps, native.channels);
   const std::int64_t step = std::int64_t{1} << job.request.reduce;
   const Origin origin = origin_of(job.request, headers);
   const std::int64_t x =
@@ -137,7 +152,7 @@ Status deliver(DecodeJob& job, opj_image_t& image, const Area& area, Scratch& sc
   for (std::uint32_t c = 0; c < native.channels; ++c) {
     opj_image_comp_t& component = image.comps[c];
     if (!component.data || component.w == 0 || component.h == 0)
-      return fail(Errc::corrupt, "component %u has no pixels", c);
+      return fail_at(Errc::corrupt, headers.codestream_offset, "component %u has no pixels", c);
     unify(component, native.bits(), is_signed(native.type));
     if (component.dx != headers.unit_x || component.dy != headers.unit_y) {
       const auto full = replicate(component, job.request, headers, scratch);
@@ -146,8 +161,8 @@ Status deliver(DecodeJob& job, opj_image_t& image, const Area& area, Scratch& sc
       continue;
     }
     if (x < 0 || y < 0 || x + window.width > component.w || y + window.height > component.h)
-      return fail(Errc::corrupt, "component %u is %u x %u, smaller than its headers promise", c, component.w,
-                  component.h);
+      return fail_at(Errc::corrupt, headers.codestream_offset,
+                     "component %u is %u x %u, smaller than its headers promise", c, component.w, component.h);
     planes[c] = {reinterpret_cast<const std::byte*>(component.data + y * component.w + x),
                  static_cast<std::ptrdiff_t>(component.w) * 4, 4};
   }
@@ -172,10 +187,11 @@ Result<DecodePlan> plan_openjpeg(const DecodeRequest& request) {
   return plan;
 }
 
-Status decode_openjpeg(DecodeJob& job, Scratch& scratch, Context& context) {
+Status decode_openjpeg(DecodeJob& job, const TileParts& parts, Scratch& scratch, Context& context) {
   const DecodeRequest& request = job.request;
   const auto& headers = static_cast<const Headers&>(*request.stream->detail);
-  Input input{request.bytes};
+  Input input(request.bytes, parts);
+  catch_assertions();
   const OpjStream stream = open_stream(input);
   const Codec codec(opj_create_decompress(headers.jp2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K));
   if (!stream || !codec) return fail(Errc::out_of_memory, "no memory for OpenJPEG");
@@ -189,22 +205,34 @@ Status decode_openjpeg(DecodeJob& job, Scratch& scratch, Context& context) {
 #if OPJ_VERSION_MAJOR == 2 && OPJ_VERSION_MINOR >= 5
   (void)opj_decoder_set_strict_mode(codec.get(), OPJ_TRUE);
 #endif
+  // HT stays on this thread, where the assertions that it reaches can be caught.
   constexpr std::int64_t kWorthThreads = 500000;
-  if (context.executor.concurrency() > 1 && request.window.width * request.window.height > kWorthThreads)
+  if (context.executor.concurrency() > 1 && request.window.width * request.window.height > kWorthThreads && !headers.ht)
     (void)opj_codec_set_threads(codec.get(), static_cast<int>(context.executor.concurrency()));
 
-  opj_image_t* raw = nullptr;
-  const bool read = opj_read_header(stream.get(), codec.get(), &raw);
-  OpjImage image(raw);
-  if (!read || !image) return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the headers are damaged"));
   const Area area = area_of(request, headers);
   const bool whole = area.x0 == headers.x0 && area.y0 == headers.y0 && area.x1 == headers.x1 && area.y1 == headers.y1;
-  if (!whole &&
-      !opj_set_decode_area(codec.get(), image.get(), static_cast<OPJ_INT32>(area.x0), static_cast<OPJ_INT32>(area.y0),
-                           static_cast<OPJ_INT32>(area.x1), static_cast<OPJ_INT32>(area.y1)))
-    return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the region could not be set"));
-  if (!opj_decode(codec.get(), stream.get(), image.get()))
-    return fail(Errc::corrupt, "OpenJPEG: %s", messages.or_default("the compressed pixels are damaged"));
+  OpjImage image;
+  const char* failed = nullptr;  // the step that did, and the part of the file that it read
+  std::uint64_t offset = headers.codestream_offset;
+  Survivor survivor;
+  const bool survived = survivor.run([&] {
+    opj_image_t* raw = nullptr;
+    const bool read = opj_read_header(stream.get(), codec.get(), &raw);
+    image.reset(raw);
+    if (!read || !image) {
+      failed = "the headers are damaged";
+      offset = 0;
+    } else if (!whole && !opj_set_decode_area(codec.get(), image.get(), static_cast<OPJ_INT32>(area.x0),
+                                              static_cast<OPJ_INT32>(area.y0), static_cast<OPJ_INT32>(area.x1),
+                                              static_cast<OPJ_INT32>(area.y1))) {
+      failed = "the region could not be set";
+    } else if (!opj_decode(codec.get(), stream.get(), image.get())) {
+      failed = "the compressed pixels are damaged";
+    }
+  });
+  if (!survived) return fail_at(Errc::corrupt, offset, "OpenJPEG: damaged (assertion: %s)", survivor.assertion());
+  if (failed) return damaged(messages, failed, offset);
   return deliver(job, *image, area, scratch);
 }
 

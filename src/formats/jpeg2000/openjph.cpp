@@ -21,6 +21,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "formats/jpeg2000/assertions.h"
 #include "formats/jpeg2000/quality.h"
 
 namespace restride::jpeg2000 {
@@ -89,6 +90,10 @@ void copy_line(const ojph::line_buf& line, std::int64_t x, std::int64_t n, unsig
     to[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(line.i32[x + i], low, high));
 }
 
+Error stopped(const Survivor& survivor, const Headers& headers) {
+  return fail_at(Errc::corrupt, headers.codestream_offset, "OpenJPH: damaged (assertion: %s)", survivor.assertion());
+}
+
 Status decode_lines(DecodeJob& job, Scratch& scratch) {
   const DecodeRequest& request = job.request;
   const auto& headers = static_cast<const Headers&>(*request.stream->detail);
@@ -98,10 +103,14 @@ Status decode_lines(DecodeJob& job, Scratch& scratch) {
   ojph::mem_infile file;
   file.open(reinterpret_cast<const ojph::ui8*>(stream.data()), stream.size());
   ojph::codestream codestream;
-  codestream.read_headers(&file);
-  codestream.set_planar(false);
-  codestream.restrict_input_resolution(request.reduce, request.reduce);
-  codestream.create();
+  Survivor survivor;
+  const bool started = survivor.run([&] {
+    codestream.read_headers(&file);
+    codestream.set_planar(false);
+    codestream.restrict_input_resolution(request.reduce, request.reduce);
+    codestream.create();
+  });
+  if (!started) return stopped(survivor, headers);
   constexpr std::int64_t kBand = 16;
   const std::size_t plane = static_cast<std::size_t>(window.width * kBand);
   const auto band = scratch.take<std::int32_t>(plane * headers.components);
@@ -111,15 +120,21 @@ Status decode_lines(DecodeJob& job, Scratch& scratch) {
     planes[c] = {reinterpret_cast<const std::byte*>(band.data() + c * plane), window.width * 4, 4};
   std::int64_t filled = 0;
   for (std::int64_t y = 0; y < window.bottom(); ++y) {
-    for (std::uint32_t c = 0; c < headers.components; ++c) {
-      ojph::ui32 which = 0;
-      const ojph::line_buf* line = codestream.pull(which);
-      if (!line || which != c || line->size < static_cast<std::size_t>(window.right()))
-        return fail(Errc::corrupt, "OpenJPH: row %lld is missing", static_cast<long long>(y));
-      if (y >= window.y)
-        copy_line(*line, window.x, window.width, headers.component[c].bits, headers.component[c].is_signed,
-                  band.data() + c * plane + static_cast<std::size_t>(filled * window.width));
-    }
+    bool missing = false;
+    const bool pulled = survivor.run([&] {
+      for (std::uint32_t c = 0; c < headers.components && !missing; ++c) {
+        ojph::ui32 which = 0;
+        const ojph::line_buf* line = codestream.pull(which);
+        missing = !line || which != c || line->size < static_cast<std::size_t>(window.right());
+        if (!missing && y >= window.y)
+          copy_line(*line, window.x, window.width, headers.component[c].bits, headers.component[c].is_signed,
+                    band.data() + c * plane + static_cast<std::size_t>(filled * window.width));
+      }
+    });
+    if (!pulled) return stopped(survivor, headers);
+    if (missing)
+      return fail_at(Errc::corrupt, headers.codestream_offset, "OpenJPH: row %lld is missing",
+                     static_cast<long long>(y));
     if (y < window.y) continue;
     ++filled;
     if (filled < kBand && y + 1 < window.bottom()) continue;
@@ -142,12 +157,19 @@ bool openjph_takes(const DecodeRequest& request) noexcept {
 
 Status decode_openjph(DecodeJob& job, Scratch& scratch) {
   take_messages();
+  catch_assertions();
+  const auto corrupt = [&](const char* what) {
+    const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+    return fail_at(Errc::corrupt, headers.codestream_offset, "OpenJPH: %s", what);
+  };
   try {
     return decode_lines(job, scratch);
   } catch (const std::bad_alloc&) {
     return fail(Errc::out_of_memory, "OpenJPH ran out of memory");
   } catch (const std::exception& e) {
-    return fail(Errc::corrupt, "OpenJPH: %s", e.what());
+    return corrupt(e.what());
+  } catch (const char* text) {  // some of its errors
+    return corrupt(text);
   }
 }
 

@@ -284,7 +284,7 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
 
 }  // namespace
 
-Status check_complete(ByteSpan bytes, const Headers& headers) {
+Result<TileParts> find_tile_parts(ByteSpan bytes, const Headers& headers) {
   ByteReader reader(bytes);
   reader.seek(headers.codestream_offset + 2);
   while (!reader.overran()) {  // over the main header, which parse() has checked
@@ -299,17 +299,17 @@ Status check_complete(ByteSpan bytes, const Headers& headers) {
     const std::uint8_t part = reader.u8();      // "TPsot"
     if (reader.overran()) return fail_at(Errc::truncated, bytes.size(), "the file ends inside a tile-part header");
     seen += part == 0;
-    if (length == 0) return {};  // the last tile-part, up to the end
+    if (length == 0) return TileParts{bytes.size(), true};  // the last tile-part, up to the end
     if (length < 12) return fail_at(Errc::corrupt, at, "SOT: a tile-part of %u bytes", length);
     if (length > bytes.size() - at) return fail_at(Errc::truncated, bytes.size(), "the file ends inside a tile-part");
     reader.seek(at + length);
     const std::uint16_t next = reader.u16();
     if (next == 0xff90) continue;
-    if (next == 0xffd9) return {};  // EOC
+    if (next == 0xffd9) return TileParts{at + length, true};  // EOC
     if (seen < headers.tiles)
       return fail_at(Errc::truncated, bytes.size(), "%llu of %llu tiles are there",
                      static_cast<unsigned long long>(seen), static_cast<unsigned long long>(headers.tiles));
-    return {};  // only EOC is missing: all pixels are there
+    return TileParts{at + length, false};  // all pixels are there
   }
 }
 

@@ -26,7 +26,7 @@ inline ImageSpec native_spec(const DecodeRequest& request) noexcept {
 
 // OpenJPEG: Part 1 and, from 2.5 on, HT.
 Result<DecodePlan> plan_openjpeg(const DecodeRequest& request);
-Status decode_openjpeg(DecodeJob& job, Scratch& scratch, Context& context);
+Status decode_openjpeg(DecodeJob& job, const TileParts& parts, Scratch& scratch, Context& context);
 
 // OpenJPH: HT only. unsupported where it cannot take this stream.
 bool openjph_takes(const DecodeRequest& request) noexcept;

@@ -206,8 +206,9 @@ Status PictureDecoder::reconstruct_band(const PassGeometry& pass, std::uint32_t 
   for (std::uint32_t i = 0; i < rows; ++i, filtered += row_bytes_ + 1) {
     const auto type = static_cast<unsigned>(*filtered);
     if (type >= png_filter::kTypes)
-      return fail(Errc::corrupt, "IDAT: row %u of the picture has filter type %u; 0 to 4 exist",
-                  pass.grid.y0 + pass.grid.dy * (first + i), type);
+      return fail_at(Errc::corrupt, headers_.data_offset,
+                     "IDAT: row %u of the picture has filter type %u; 0 to 4 exist",
+                     pass.grid.y0 + pass.grid.dy * (first + i), type);
     const bool seen = first + i >= pass.top;
     if (seen) job_.wrote = true;
     std::byte* out = seen && straight() ? target_row(first + i - window_.y) : filtered + 1;

@@ -166,15 +166,15 @@ class Picture {
   }
   // The bytes of a segment, of which at least `needed` must exist.
   Result<ByteSpan> bytes_of(const Segment& segment, std::uint64_t index, std::uint64_t needed) const {
-    const std::uint64_t size = request_.bytes.size();
+    const std::uint64_t size = request_.bytes.size(), at = std::min(segment.offset, size);
     if (directory_.compression != Compression::none && saturating_add(segment.offset, segment.size) > size)
-      return fail_at(Errc::truncated, segment.offset, "TIFF: %s %llu ends at byte %llu of a file of %llu", noun(),
+      return fail_at(Errc::truncated, at, "TIFF: %s %llu ends at byte %llu of a file of %llu", noun(),
                      static_cast<unsigned long long>(index),
                      static_cast<unsigned long long>(saturating_add(segment.offset, segment.size)),
                      static_cast<unsigned long long>(size));
     if (segment.size < needed || saturating_add(segment.offset, needed) > size)
       return fail_at(
-          Errc::truncated, segment.offset, "TIFF: %s %llu has %llu bytes, %llu are needed", noun(),
+          Errc::truncated, at, "TIFF: %s %llu has %llu bytes, %llu are needed", noun(),
           static_cast<unsigned long long>(index),
           static_cast<unsigned long long>(segment.offset < size ? std::min(segment.size, size - segment.offset) : 0),
           static_cast<unsigned long long>(needed));

@@ -18,17 +18,18 @@ const Headers& headers_of(const DecodeRequest& request) noexcept {
   return static_cast<const Headers&>(*request.stream->detail);
 }
 
-Error error_of(VP8StatusCode status, std::uint64_t size) {
+// Of a bitstream from `offset` to `end`; libwebp does not say where in it.
+Error error_of(VP8StatusCode status, std::uint64_t offset, std::uint64_t end) {
   switch (status) {
     case VP8_STATUS_OUT_OF_MEMORY:
       return fail(Errc::out_of_memory, "no memory for libwebp to decode with");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED:
-      return fail_at(Errc::truncated, size, "the picture data ends before the picture does");
+      return fail_at(Errc::truncated, end, "the picture data ends before the picture does");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
       return fail(Errc::unsupported, "a variant of WebP that libwebp does not read");
     case VP8_STATUS_BITSTREAM_ERROR:
-      return fail(Errc::corrupt, "the picture data is damaged");
+      return fail_at(Errc::corrupt, offset, "the picture data is damaged");
     default:
       return fail(Errc::internal, "libwebp cannot decode (status %d)", static_cast<int>(status));
   }
@@ -47,10 +48,13 @@ WEBP_CSP_MODE mode_of(SampleFormat format) noexcept {
 
 // The rectangle to ask libwebp for, so that its pixels in `window` are those of the whole picture. Where chroma is
 // upsampled, a cut has the effect of the picture's edge on the two pixels beside it, and libwebp moves odd positions.
-Rect crop_for(const Rect& window, const Rect& picture, bool lossless) noexcept {
-  if (lossless) return window;
+// The alpha plane of a lossy picture may be filtered from row to row (RFC 9649, 2.7.1.2), which libwebp starts at the
+// crop's first row in some cases where it would have to start at the picture's (horizontal filter, few levels).
+Rect crop_for(const Rect& window, const Rect& picture, const DecodeJob& job) noexcept {
+  if (headers_of(job.request).lossless) return window;
   constexpr std::int64_t kMargin = 2, kEven = ~std::int64_t{1};
-  const std::int64_t left = (window.x - kMargin) & kEven, top = (window.y - kMargin) & kEven;
+  const bool alpha = job.plan.native.channels == 4;
+  const std::int64_t left = (window.x - kMargin) & kEven, top = alpha ? 0 : (window.y - kMargin) & kEven;
   return intersect(picture, {left, top, window.right() + kMargin - left, window.bottom() + kMargin - top});
 }
 
@@ -85,7 +89,7 @@ class Decoder final : public ImageDecoder {
     const ImageSpec& stored = job.request.info().spec;
     const Rect picture{0, 0, stored.width, stored.height};
     const Rect& window = job.request.window;
-    const Rect crop = window == picture ? picture : crop_for(window, picture, headers.lossless);
+    const Rect crop = window == picture ? picture : crop_for(window, picture, job);
 
     WebPDecoderConfig config;
     if (!WebPInitDecoderConfig(&config)) return fail(Errc::internal, "libwebp is another version than its headers");
@@ -119,7 +123,7 @@ class Decoder final : public ImageDecoder {
     const ByteSpan data = job.request.bytes.subspan(headers.data_offset, headers.data_size);
     const VP8StatusCode status = WebPDecode(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), &config);
     WebPFreeDecBuffer(&config.output);
-    if (status != VP8_STATUS_OK) return error_of(status, headers.data_offset + headers.data_size);
+    if (status != VP8_STATUS_OK) return error_of(status, headers.data_offset, headers.data_offset + headers.data_size);
     if (straight) return {};
     job.wrote = true;
     job.sink.put_interleaved({0, 0, window.width, window.height},

@@ -29,7 +29,7 @@ Result<WebPBitstreamFeatures> features_of(ByteSpan bytes) {
     case VP8_STATUS_UNSUPPORTED_FEATURE:
       return fail(Errc::unsupported, "a variant of WebP that libwebp does not read");
     default:
-      return fail(Errc::corrupt, "the chunks or the header of the picture are damaged");
+      return fail_at(Errc::corrupt, kFileHeader, "the chunks or the header of the picture are damaged");
   }
 }
 

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -16,17 +15,13 @@
 #include "coding/png_filter.h"
 #include "formats/png/headers.h"
 #include "restride/restride.h"
+#include "unit/support/random.h"
 
 namespace restride::test {
 
 using png::ColorType;
 using Data = std::vector<std::byte>;
 
-inline std::mt19937& random_bits() {
-  static std::mt19937 generator(20261123);
-  return generator;
-}
-inline unsigned random_below(unsigned n) { return static_cast<unsigned>(random_bits()() % n); }
 inline Data random_data(std::size_t n) {
   Data data(n);
   for (std::byte& b : data) b = static_cast<std::byte>(random_bits()());
