@@ -186,9 +186,10 @@ RESTRIDE_HD inline void index_subsequence(const BatchView& batch, const EntropyS
   if (status != kGood) batch.report(scan.picture, status);
 }
 
-// A thread's data unit: `c` is its working memory, 64 elements.
-RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask& task, std::uint32_t i,
-                                         const std::uint16_t* shorts, const Step* steps, std::int16_t* c) noexcept {
+// A thread's data unit: `c` is its working memory, 64 elements. `scan`: the task's, where it has one.
+RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask& task, const EntropyScan& scan,
+                                         std::uint32_t i, const std::uint16_t* shorts, const Step* steps,
+                                         std::int16_t* c) noexcept {
   if (i >= task.units) return;
   const UnitPlace place = unit_place(task, i);
   const unsigned component = task.component[place.in_mcu];
@@ -202,7 +203,6 @@ RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask&
     return;
   }
   for (int k = 0; k < 32; ++k) reinterpret_cast<std::uint32_t*>(c)[k] = 0;
-  const EntropyScan& scan = batch.scans[task.scan];
   const UnitStart start = batch.units[scan.unit + place.unit];
   const DcSums& base = batch.bases[scan.subsequence + start.bit / batch.subsequence_bits];
   const Unit unit =

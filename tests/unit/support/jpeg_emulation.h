@@ -76,7 +76,7 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
     if (batch.status[task.picture] != kGood) continue;
     load_shorts(batch, batch.scans[task.scan], 0, 1, shorts.data());
     for (unsigned t = 0; t < kUnitThreads; ++t)
-      reconstruct_unit(batch, task, batch.unit_blocks[b].first + t, shorts.data(), batch.steps + 64 * task.quant,
+      reconstruct_unit(batch, task, batch.scans[task.scan], batch.unit_blocks[b].first + t, shorts.data(), batch.steps + 64 * task.quant,
                        work.data());
   }
   for (std::uint32_t b = 0; b < batch.pixel_block_count; ++b)
