@@ -5,8 +5,20 @@
 #include <cstdio>
 
 #include "cuda/cuda_util.h"
+#include "cuda/jpeg/decode.h"
 
 namespace restride::cuda {
+namespace {
+
+Runtime* the_runtime = nullptr;
+
+constexpr DeviceCodec kCodecs[] = {
+    {"jpeg", BackendKind::gpu_only, "restride-jpeg", true, jpeg::make_decoder, nullptr},
+};
+
+}  // namespace
+
+Runtime& runtime() noexcept { return *the_runtime; }
 
 Runtime::Runtime(int devices)
     : devices_(devices),
@@ -164,7 +176,7 @@ Status Runtime::synchronize(Stream stream) {
   return check(cudaStreamSynchronize(handle(stream)), "waiting for the GPU");
 }
 
-std::span<const DeviceCodec> Runtime::codecs() const noexcept { return {}; }
+std::span<const DeviceCodec> Runtime::codecs() const noexcept { return kCodecs; }
 
 }  // namespace restride::cuda
 
@@ -181,6 +193,7 @@ extern "C" __attribute__((visibility("default"))) restride::DeviceRuntime* restr
     std::snprintf(reason, reason_size, "%s", result != cudaSuccess ? cudaGetErrorString(result) : "no CUDA device");
     return nullptr;
   }
-  static restride::cuda::Runtime* const runtime = new restride::cuda::Runtime(devices);  // lives as long as the process
-  return runtime;
+  static restride::cuda::Runtime* const made = new restride::cuda::Runtime(devices);  // lives as long as the process
+  restride::cuda::the_runtime = made;
+  return made;
 }

@@ -53,4 +53,7 @@ class Runtime final : public DeviceRuntime {
   std::array<char, 384> description_{};
 };
 
+// The process's runtime, which must have been opened; codecs' way to it.
+Runtime& runtime() noexcept;
+
 }  // namespace restride::cuda

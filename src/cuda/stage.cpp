@@ -25,6 +25,8 @@ Stage::~Stage() {
   free(on_device_, device_memory_);
   free(device_items_, device_memory_);
   if (own_) (void)cudaStreamDestroy(own_);
+  if (joined_) (void)cudaEventDestroy(joined_);
+  if (side_) (void)cudaStreamDestroy(side_);
 }
 
 void Stage::free(Block& block, MemoryResource& resource) noexcept {
@@ -41,6 +43,7 @@ Status Stage::grow(Block& block, MemoryResource& resource, std::size_t bytes) {
     return fail(Errc::out_of_memory, "could not allocate %zu bytes of %s memory", size,
                 resource.kind() == Memory::device ? "device" : "pinned");
   block.size = size;
+  grown_ = true;
   return {};
 }
 
@@ -64,11 +67,31 @@ bool Stage::idle() const noexcept { return !recorded_ || cudaEventQuery(done_) !
 
 Status Stage::wait_idle() { return recorded_ ? check(cudaEventSynchronize(done_), "waiting for the GPU") : Status(); }
 
-Status Stage::reserve(std::size_t bytes) {
+Status Stage::reserve(std::size_t host_bytes, std::size_t device_bytes) {
   const DeviceScope scope(device_);
-  RESTRIDE_TRY(grow(host_, pinned_memory_, bytes));
-  return grow(on_device_, device_memory_, bytes);
+  RESTRIDE_TRY(grow(host_, pinned_memory_, host_bytes));
+  return grow(on_device_, device_memory_, device_bytes);
 }
+
+Result<cudaStream_t> Stage::side() {
+  const DeviceScope scope(device_);
+  if (!joined_) RESTRIDE_TRY(check(cudaEventCreateWithFlags(&joined_, cudaEventDisableTiming), "cudaEventCreate"));
+  if (!side_) RESTRIDE_TRY(check(cudaStreamCreateWithFlags(&side_, cudaStreamNonBlocking), "cudaStreamCreate"));
+  if (grown_) {
+    RESTRIDE_TRY(check(cudaEventRecord(joined_, handle(stream_)), "cudaEventRecord"));
+    RESTRIDE_TRY(check(cudaStreamWaitEvent(side_, joined_, 0), "cudaStreamWaitEvent"));
+    grown_ = false;
+  }
+  return side_;
+}
+
+Status Stage::join() {
+  const DeviceScope scope(device_);
+  RESTRIDE_TRY(check(cudaEventRecord(joined_, side_), "cudaEventRecord"));
+  return check(cudaStreamWaitEvent(handle(stream_), joined_, 0), "cudaStreamWaitEvent");
+}
+
+Status Stage::wait_joined() { return check(cudaEventSynchronize(joined_), "waiting for the GPU"); }
 
 Status Stage::upload(std::size_t offset, std::size_t bytes) {
   const DeviceScope scope(device_);

@@ -28,7 +28,15 @@ class Stage final : public DeviceStage {
   int device_ordinal() const noexcept { return device_; }
   cudaEvent_t event() const noexcept { return done_; }
 
-  Status reserve(std::size_t bytes) override;
+  Status reserve(std::size_t bytes) override { return reserve(bytes, bytes); }
+  // The same with blocks of different sizes.
+  Status reserve(std::size_t host_bytes, std::size_t device_bytes);
+  // A stream of the stage's own, for work on its blocks that need not wait for what the caller queued before; to be
+  // called after the last reserve(). join() makes the caller's stream wait for it, and is needed before end();
+  // wait_joined() blocks until what was queued on it before join() has been done.
+  Result<cudaStream_t> side();
+  Status join();
+  Status wait_joined();
   std::byte* host() const noexcept override { return host_.data; }
   std::byte* device() const noexcept override { return on_device_.data; }
   Status upload(std::size_t offset, std::size_t bytes) override;
@@ -55,6 +63,9 @@ class Stage final : public DeviceStage {
   cudaStream_t own_ = nullptr;  // for callers on the per-thread default stream
   cudaEvent_t done_;
   bool recorded_ = false;
+  cudaStream_t side_ = nullptr;
+  cudaEvent_t joined_ = nullptr;
+  bool grown_ = false;  // blocks were allocated, in the order of stream_, that side_ does not know of
 };
 
 }  // namespace restride::cuda

@@ -23,6 +23,7 @@ Status read_frame_header(ByteReader segment, std::uint64_t offset, Headers& head
   spec.height = segment.u16();
   spec.width = segment.u16();
   headers.components = segment.u8();
+  headers.first.odd |= segment.bytes().size() != 6U + 3U * headers.components;
   if (spec.width == 0) return fail_at(Errc::corrupt, offset, "SOF: the width is 0");
   if (spec.height == 0)
     return fail_at(Errc::unsupported, offset,

@@ -46,6 +46,9 @@ void TableState::read_huffman(ByteSpan segment, Scans& scans) {
 }
 
 void TableState::read(std::uint8_t marker, ByteSpan segment, Scans& scans) {
+  const bool tables = marker == 0xc4 || marker == 0xcc || (marker >= 0xdb && marker <= 0xdd);  // DHT DAC DQT DNL DRI
+  const bool text = (marker >= 0xe0 && marker <= 0xef) || marker == 0xfe;                      // APPn COM
+  scans.odd |= !tables && !text;
   if (marker == 0xdb) read_quant(segment, scans);
   if (marker == 0xc4) read_huffman(segment, scans);
   if (marker == 0xdd) {
@@ -143,9 +146,9 @@ void read_all_scans(ByteSpan bytes, const Headers& headers, Scans& scans) {
       return;
     }
     if (marker != 0xda) {
-      const bool second_frame = !scans.list.empty() && marker >= 0xc0 && marker <= 0xcf && marker != 0xc4;
-      scans.odd |= second_frame;
-      state.read(marker, segment, scans);
+      const bool frame = marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+      scans.odd |= frame && !scans.list.empty();
+      if (!frame) state.read(marker, segment, scans);
       continue;
     }
     const std::size_t start = reader.position(), end = end_of_scan(bytes, start);

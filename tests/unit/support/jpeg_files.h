@@ -20,6 +20,7 @@ struct JpegRecipe {
   J_COLOR_SPACE stored = JCS_YCbCr;
   int h[4] = {1, 1, 1, 1}, v[4] = {1, 1, 1, 1};
   int quality = 90;
+  bool baseline = true;  // quantisers of at most 255
   unsigned restart = 0;  // MCUs
   bool optimized = false;
   bool progressive = false;
@@ -64,7 +65,7 @@ inline std::vector<std::byte> write_jpeg(const JpegRecipe& r) {
   cinfo.in_color_space = r.input;
   jpeg_set_defaults(&cinfo);
   jpeg_set_colorspace(&cinfo, r.stored);
-  jpeg_set_quality(&cinfo, r.quality, FALSE);
+  jpeg_set_quality(&cinfo, r.quality, r.baseline ? TRUE : FALSE);
   for (int i = 0; i < cinfo.num_components; ++i) {
     cinfo.comp_info[i].h_samp_factor = r.h[i];
     cinfo.comp_info[i].v_samp_factor = r.v[i];

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// From data units to pixels: decoding of a unit whose start is known, inverse DCT into component planes, upsampling,
+// colour and storing. One thread's part of each; see entropy.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "coding/jpeg/entropy.h"
+#include "coding/jpeg/geometry.h"
+#include "coding/jpeg/idct.h"
+#include "coding/jpeg/zigzag.h"
+#include "image/convert/color.h"
+#include "image/convert/converter.h"
+
+namespace restride::jpeg {
+
+// Samples of a component that one job needs: all of some MCUs.
+struct Plane {
+  std::uint64_t offset;  // bytes, into the batch's planes; rows are multiples of 8 apart
+  std::uint32_t stride;
+  std::uint32_t x, y;           // of its first sample in the component
+  std::uint32_t width, height;  // of the component: edges, for upsampling
+  std::uint8_t block;           // samples a block has in each direction
+  std::uint8_t h_expand, v_expand;
+  Upsampling upsampling;
+};
+
+// What becomes of a pixel's samples.
+enum class Colors : std::uint8_t {
+  as_they_are,  // one to three of them
+  inks,         // four
+  ycc_to_rgb,
+  gray_to_rgb,
+  rgb_to_gray,
+  ycck_to_cmyk,
+};
+
+enum class Storing : std::uint8_t {
+  bytes,      // native samples at the target's strides
+  converted,  // through the plain converter
+};
+
+// One job's pixels.
+struct PixelJob {
+  Plane plane[4];
+  std::uint32_t picture;
+  std::uint32_t x, y, width, height;  // of the window, in the (reduced) stored picture
+  Colors colors;
+  std::uint8_t channels;  // native ones
+  bool reversed;          // blue first
+  bool inverted;          // 255 - v: inks of files that do not say they are stored inverted
+  Storing storing;
+  std::byte* target;  // of window pixel (0, 0)
+  std::ptrdiff_t row_stride, pixel_stride, channel_stride;
+  conversion::Conversion conversion;
+};
+
+// Data units of one scan (or of one component's ready coefficients) that a job needs: those of a rectangle of MCUs.
+struct UnitTask {
+  std::uint32_t job, scan;
+  std::uint32_t picture;
+  std::uint32_t mcu_x, mcu_y;  // first MCU
+  std::uint32_t mcus_wide;     // of the rectangle
+  std::uint32_t mcus_per_row;  // of the picture
+  std::uint32_t units;         // of the rectangle
+  std::uint32_t quant;         // its first quantisation table: 4 of 64, in zig-zag order, by component
+  std::uint32_t coefficients;  // kDecoded, or the first of the component's blocks, in units of 64
+  std::uint8_t units_per_mcu;
+  std::uint8_t component[kMaxUnitsPerMcu];                // kNotNeeded: skip
+  std::uint8_t dx[kMaxUnitsPerMcu], dy[kMaxUnitsPerMcu];  // block within the MCU
+  std::uint8_t h[4], v[4];                                // blocks of an MCU, by component
+
+  static constexpr std::uint8_t kNotNeeded = 255;
+  static constexpr std::uint32_t kDecoded = 0xffffffff;
+};
+
+// A zig-zag position: natural index and quantiser.
+struct Step {
+  std::uint16_t natural;
+  std::uint16_t quantizer;
+};
+
+// Where a unit of a task is.
+struct UnitPlace {
+  std::uint32_t unit;  // in the scan
+  unsigned in_mcu;
+  std::uint32_t block_x, block_y;  // in the component
+};
+RESTRIDE_HD inline UnitPlace unit_place(const UnitTask& task, std::uint32_t i) noexcept {
+  const std::uint32_t mcu = i / task.units_per_mcu, row = mcu / task.mcus_wide;
+  UnitPlace place;
+  place.in_mcu = i - mcu * task.units_per_mcu;
+  const std::uint32_t x = task.mcu_x + (mcu - row * task.mcus_wide), y = task.mcu_y + row;
+  place.unit = (y * task.mcus_per_row + x) * task.units_per_mcu + place.in_mcu;
+  const unsigned component = task.component[place.in_mcu];
+  if (component == UnitTask::kNotNeeded) return place;
+  place.block_x = x * task.h[component] + task.dx[place.in_mcu];
+  place.block_y = y * task.v[component] + task.dy[place.in_mcu];
+  return place;
+}
+
+// Decodes the unit that starts at `start` into c (64 zeros before). Damage has been found before.
+RESTRIDE_HD inline Unit decode_unit(const ScanReader& reader, const UnitStart& start, std::int16_t dc_before,
+                                    unsigned in_mcu, const Step* steps, std::int16_t* c) noexcept {
+  const unsigned pair = reader.scan.pair[in_mcu];
+  BitWindow window(reader.words, start.bit);
+  std::uint32_t bit = start.bit, rows = 0;
+  bit += reader.code(window.at(bit), pair, false).bits();
+  const auto dc = static_cast<std::int16_t>(start.dc + dc_before);
+  c[0] = static_cast<std::int16_t>(dc * steps[0].quantizer);
+  for (unsigned zigzag = 1; zigzag < 64;) {
+    const std::uint32_t bits = window.at(bit);
+    const Code code = reader.code(bits, pair, true);
+    if (!code.valid()) break;
+    zigzag += code.step();
+    bit += code.bits();
+    if (code.value_bits() == 0 || zigzag > 64) continue;
+    const Step step = steps[zigzag - 1];
+    const int value = extended(bits << (code.bits() - code.value_bits()), code.value_bits());
+    c[step.natural] = static_cast<std::int16_t>(value * step.quantizer);
+    rows |= 1U << (step.natural >> 3);
+  }
+  return {c, rows};
+}
+
+// Takes a unit from ready coefficients, in natural order and not dequantised.
+RESTRIDE_HD inline Unit load_unit(const std::int16_t* from, const Step* steps, std::int16_t* c) noexcept {
+  std::uint32_t rows = 0;
+  for (int k = 0; k < 64; ++k) {
+    const Step step = steps[k];
+    const std::int16_t value = from[step.natural];
+    c[step.natural] = static_cast<std::int16_t>(value * step.quantizer);
+    if (value) rows |= 1U << (step.natural >> 3);
+  }
+  return {c, rows};
+}
+
+// Inverse DCT of a unit to its place in the plane.
+RESTRIDE_HD inline void unit_to_plane(const Unit& unit, const Plane& plane, const UnitPlace& place,
+                                      std::uint8_t* planes) noexcept {
+  const unsigned size = plane.block;
+  std::uint8_t* to = planes + plane.offset + std::uint64_t{place.block_y * size - plane.y} * plane.stride +
+                     (place.block_x * size - plane.x);
+  if (size == 8) {
+    inverse_dct8(unit, [&](int y, const int(&row)[8]) {
+      std::uint32_t low = 0, high = 0;
+      for (int x = 0; x < 4; ++x) {
+        low |= std::uint32_t{idct::sample(row[x])} << (8 * x);
+        high |= std::uint32_t{idct::sample(row[x + 4])} << (8 * x);
+      }
+      const std::uint64_t eight = std::uint64_t{high} << 32 | low;
+      *reinterpret_cast<std::uint64_t*>(to + static_cast<std::size_t>(y) * plane.stride) = eight;
+    });
+    return;
+  }
+  std::uint8_t samples[16];
+  inverse_dct_reduced(unit, static_cast<int>(size), samples);
+  for (unsigned y = 0; y < size; ++y)
+    for (unsigned x = 0; x < size; ++x) to[std::size_t{y} * plane.stride + x] = samples[y * size + x];
+}
+
+// A component's value at pixel (x, y) of the picture.
+RESTRIDE_HD inline int upsampled(const Plane& plane, const std::uint8_t* planes, std::uint32_t x,
+                                 std::uint32_t y) noexcept {
+  const std::uint8_t* at = planes + plane.offset;
+  const auto value = [&](std::uint32_t column, std::uint32_t row) -> int {
+    return at[std::size_t{row - plane.y} * plane.stride + (column - plane.x)];
+  };
+  if (plane.upsampling == Upsampling::box) {
+    if ((plane.h_expand | plane.v_expand) == 1) return value(x, y);
+    return value(x / plane.h_expand, y / plane.v_expand);
+  }
+  // Triangle filters: three parts of the nearer sample and one of the further, with roundings that alternate.
+  const bool wide = plane.upsampling != Upsampling::h1v2_triangle, high = plane.upsampling != Upsampling::h2v1_triangle;
+  const std::uint32_t column = wide ? x / 2 : x, row = high ? y / 2 : y;
+  const std::uint32_t other_row = !high ? row : (y & 1U) ? (row + 1 < plane.height ? row + 1 : row) : row ? row - 1 : 0;
+  if (!wide) return (3 * value(column, row) + value(column, other_row) + 1 + static_cast<int>(y & 1U)) >> 2;
+  const bool right = (x & 1U) != 0, edge = right ? column + 1 == plane.width : column == 0;
+  const std::uint32_t other = edge ? column : right ? column + 1 : column - 1;
+  if (!high) return edge ? value(column, row) : (3 * value(column, row) + value(other, row) + (right ? 2 : 1)) >> 2;
+  const int near_sum = 3 * value(column, row) + value(column, other_row);
+  const int far_sum = edge ? near_sum : 3 * value(other, row) + value(other, other_row);
+  return (3 * near_sum + far_sum + (right ? 7 : 8)) >> 4;
+}
+
+// The native samples of window pixel (x, y).
+RESTRIDE_HD inline void native_pixel(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x, std::uint32_t y,
+                                     std::uint8_t (&out)[4]) noexcept {
+  const std::uint32_t px = job.x + x, py = job.y + y;
+  constexpr color::Bt601<int> kColor{255, 128};
+  const int first = upsampled(job.plane[0], planes, px, py);
+  out[3] = 255;
+  if (job.colors == Colors::gray_to_rgb || (job.colors == Colors::as_they_are && job.channels == 1)) {
+    out[0] = out[1] = out[2] = static_cast<std::uint8_t>(first);
+    return;
+  }
+  const int second = upsampled(job.plane[1], planes, px, py);
+  const int third = job.channels == 2 ? 0 : upsampled(job.plane[2], planes, px, py);
+  int c[3] = {first, second, third};
+  if (job.colors == Colors::rgb_to_gray) {
+    out[0] = static_cast<std::uint8_t>(kColor.luma(first, second, third));
+    return;
+  }
+  const bool turned = job.colors == Colors::ycck_to_cmyk;
+  if (job.colors == Colors::ycc_to_rgb || turned) {
+    c[0] = kColor.red(first, third);
+    c[1] = kColor.green(first, second, third);
+    c[2] = kColor.blue(first, second);
+  }
+  const int flip = (turned ? 255 : 0) ^ (job.inverted ? 255 : 0);
+  for (int k = 0; k < 3; ++k) out[k] = static_cast<std::uint8_t>(c[job.reversed ? 2 - k : k] ^ flip);
+  if (turned || job.colors == Colors::inks)
+    out[3] = static_cast<std::uint8_t>(upsampled(job.plane[3], planes, px, py) ^ (job.inverted ? 255 : 0));
+}
+
+// One pixel's native samples as the converter's source.
+struct PixelSamples {
+  const std::uint8_t* samples;
+  RESTRIDE_HD const std::byte* at(unsigned channel, std::int64_t, std::int64_t) const noexcept {
+    return reinterpret_cast<const std::byte*>(samples + channel);
+  }
+  RESTRIDE_HD std::ptrdiff_t step(unsigned) const noexcept { return 4; }
+};
+
+inline constexpr int kGroup = 4;  // pixels that a thread does at once
+
+// Pixels [4 * group, 4 * group + 4) of window row y, moved left so that words of interleaved bytes are aligned.
+RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t group,
+                                    std::uint32_t y) noexcept {
+  std::uint8_t pixel[kGroup][4];
+  if (job.storing == Storing::converted) {
+    for (std::uint32_t x = kGroup * group; x < kGroup * (group + 1) && x < job.width; ++x) {
+      native_pixel(job, planes, x, y, pixel[0]);
+      const PixelSamples source{pixel[0]};
+      const conversion::Converter<PixelSamples, 1> converter{job.conversion, source};
+      converter.run(x, y, 1);
+    }
+    return;
+  }
+  std::byte* row = job.target + static_cast<std::ptrdiff_t>(y) * job.row_stride;
+  const auto address = reinterpret_cast<std::uintptr_t>(row);
+  // Bytes before the first aligned word, in pixels: one byte each in planes, three (or a multiple of four) otherwise.
+  const bool three = job.pixel_stride == 3 && job.channel_stride == 1 && job.channels == 3;
+  const bool single = job.pixel_stride == 1;
+  const int shift = static_cast<int>((three ? 4 - address % 4 : single ? address % 4 : 0) % 4);
+  const std::int64_t first = static_cast<std::int64_t>(kGroup) * group - shift;
+  const auto width = static_cast<std::int64_t>(job.width);
+  if (first >= width) return;
+  const bool whole = first >= 0 && first + kGroup <= width;
+  for (int i = 0; i < kGroup; ++i)
+    if (whole || (first + i >= 0 && first + i < width))
+      native_pixel(job, planes, static_cast<std::uint32_t>(first + i), y, pixel[i]);
+  std::byte* to = row + first * job.pixel_stride;
+  if (whole && three) {
+    auto* words = reinterpret_cast<std::uint32_t*>(to);
+    const auto byte = [&](int i) { return std::uint32_t{pixel[i / 3][i % 3]}; };
+    for (int w = 0; w < 3; ++w)
+      words[w] = byte(4 * w) | byte(4 * w + 1) << 8 | byte(4 * w + 2) << 16 | byte(4 * w + 3) << 24;
+    return;
+  }
+  for (unsigned k = 0; k < job.channels; ++k) {
+    std::byte* channel = to + static_cast<std::ptrdiff_t>(k) * job.channel_stride;
+    if (whole && single && reinterpret_cast<std::uintptr_t>(channel) % 4 == 0) {
+      *reinterpret_cast<std::uint32_t*>(channel) = std::uint32_t{pixel[0][k]} | std::uint32_t{pixel[1][k]} << 8 |
+                                                   std::uint32_t{pixel[2][k]} << 16 | std::uint32_t{pixel[3][k]} << 24;
+      continue;
+    }
+    for (int i = 0; i < kGroup; ++i)
+      if (whole || (first + i >= 0 && first + i < width)) channel[i * job.pixel_stride] = std::byte{pixel[i][k]};
+  }
+}
+
+}  // namespace restride::jpeg

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/jpeg/batch.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error_util.h"
+#include "coding/jpeg/unstuff.h"
+
+namespace restride::cuda::jpeg {
+namespace {
+
+constexpr std::uint32_t kNone = 0xffffffff;
+constexpr std::size_t kAlignment = 256;
+
+template <class T>
+std::size_t put(std::size_t& position, std::size_t count) noexcept {
+  const std::size_t at = (position + kAlignment - 1) / kAlignment * kAlignment;
+  position = at + count * sizeof(T);
+  return at;
+}
+
+const Headers& headers_of(const StreamInfo& stream) noexcept { return static_cast<const Headers&>(*stream.detail); }
+
+FrameSize frame_of(const Headers& headers, const ImageSpec& stored) noexcept {
+  FrameSize frame{stored.width, stored.height, headers.components, {}, {}};
+  for (unsigned i = 0; i < headers.components; ++i) {
+    frame.h[i] = headers.component[i].h;
+    frame.v[i] = headers.component[i].v;
+  }
+  return frame;
+}
+
+struct Native {
+  SampleFormat format;
+  ColorSpec color;
+  std::uint8_t channels;
+  Colors colors;
+  bool reversed;
+};
+
+// The native layout is the CPU decoder's for the same request, so that both choose, and convert, alike.
+Native native_for(const ImageSpec& stored, const ImageSpec& wanted) noexcept {
+  const SampleFormat want = interleaved(wanted.format);
+  const bool to_rgb = want == SampleFormat::i_rgb || want == SampleFormat::i_bgr || want == SampleFormat::i_rgba;
+  const bool gray = stored.color == ColorSpec::gray, ycc = stored.color == ColorSpec::sycc;
+  if (gray || ycc || stored.color == ColorSpec::srgb) {
+    if (want == SampleFormat::i_y || (gray && !to_rgb))
+      return {SampleFormat::i_y, ColorSpec::gray, 1, gray || ycc ? Colors::as_they_are : Colors::rgb_to_gray, false};
+    if (want == SampleFormat::i_ycc && ycc) return {want, ColorSpec::sycc, 3, Colors::as_they_are, false};
+    const Colors colors = gray ? Colors::gray_to_rgb : ycc ? Colors::ycc_to_rgb : Colors::as_they_are;
+    if (want == SampleFormat::i_bgr) return {want, ColorSpec::srgb, 3, colors, true};
+    if (want == SampleFormat::i_rgba) return {want, ColorSpec::srgb, 4, colors, false};
+    return {SampleFormat::i_rgb, ColorSpec::srgb, 3, colors, false};
+  }
+  if (stored.color == ColorSpec::cmyk || stored.color == ColorSpec::ycck)
+    return {SampleFormat::i_cmyk, ColorSpec::cmyk, 4,
+            stored.color == ColorSpec::ycck ? Colors::ycck_to_cmyk : Colors::inks, false};
+  return {SampleFormat::i_unchanged, ColorSpec::unchanged, static_cast<std::uint8_t>(stored.channels),
+          Colors::as_they_are, false};
+}
+
+// Components that colours are made of.
+unsigned needed_components(const Native& native, unsigned components) noexcept {
+  if (native.colors == Colors::gray_to_rgb) return 1;
+  if (native.colors == Colors::as_they_are && native.channels == 1) return 1;
+  return components;
+}
+
+// Every component in exactly one sequential scan of good form.
+Status check_scans(const Headers& headers, const Scans& scans) {
+  const auto refuse = [&](const char* why) {
+    return fail_at(Errc::unsupported, headers.frame_offset, "not decoded on the GPU: %s", why);
+  };
+  if (scans.odd) return refuse("its headers are unusual");
+  if (!headers.single_scan() && !scans.ended) return refuse("its last scan has no end");
+  unsigned seen = 0;
+  for (const Scan& scan : scans.list) {
+    if (scan.ss != 0 || scan.se != 63 || scan.ah != 0 || scan.al != 0) return refuse("its scan header is unusual");
+    unsigned units = 0;
+    for (unsigned i = 0; i < scan.components; ++i) {
+      const unsigned c = scan.component[i];
+      if (seen & 1U << c) return refuse("a component has several scans");
+      seen |= 1U << c;
+      units += headers.component[c].h * headers.component[c].v;
+      if (!scans.quant[c].defined || scan.dc[i] == Scan::kNoTable || scan.ac[i] == Scan::kNoTable)
+        return refuse("a table is missing");
+    }
+    if (scan.components > 1 && units > kMaxUnitsPerMcu) return refuse("its MCUs are too large");
+  }
+  if (seen != (1U << headers.components) - 1) return refuse("a component has no scan");
+  return {};
+}
+
+}  // namespace
+
+Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
+  const Headers& headers = headers_of(*request.stream);
+  const auto refuse = [&](const char* why) {
+    return fail_at(Errc::unsupported, headers.frame_offset, "not decoded on the GPU: %s", why);
+  };
+  if (headers.sof != 0xc0 && headers.sof != 0xc1) return refuse("neither baseline nor extended sequential JPEG");
+  if (headers.precision != 8) return refuse("not 8 bits a sample");
+  RESTRIDE_TRY(check_scans(headers, headers.scans(request.bytes)));
+  const ImageSpec& stored = request.info().spec;
+  std::array<ComponentSize, 4> sizes;
+  if (!component_sizes(frame_of(headers, stored), request.reduce, triangle, sizes))
+    return refuse("its sampling factors do not divide each other");
+  const Native native = native_for(stored, request.wanted);
+  DecodePlan plan;
+  plan.native = {static_cast<std::uint32_t>(request.window.width),
+                 static_cast<std::uint32_t>(request.window.height),
+                 native.channels,
+                 SampleType::u8,
+                 native.format,
+                 native.color,
+                 8};
+  plan.scratch = request.bytes.size() + request.bytes.size() / 8;  // pinned
+  plan.cost = static_cast<double>(stored.width) * stored.height;
+  return plan;
+}
+
+// Index of the request's stream among the pictures; a new one if need be.
+std::uint32_t Batch::picture_of(const DecodeRequest& request) {
+  const std::size_t mask = buckets_.size() - 1;
+  std::size_t slot = (reinterpret_cast<std::uintptr_t>(request.stream) >> 6) * 0x9e3779b97f4a7c15ULL >> 20 & mask;
+  while (buckets_[slot] != kNone && pictures_[buckets_[slot]].stream != request.stream) slot = (slot + 1) & mask;
+  if (buckets_[slot] == kNone) {
+    buckets_[slot] = static_cast<std::uint32_t>(pictures_.size());
+    const Headers& headers = headers_of(*request.stream);
+    pictures_.push_back({request.stream, &headers, &headers.scans(request.bytes), request.bytes,
+                         frame_of(headers, request.info().spec), 0, 0, 0, false});
+  }
+  return buckets_[slot];
+}
+
+Status Batch::use_table(const HuffmanTable& table, bool dc, std::uint32_t& index) {
+  const std::size_t mask = table_buckets_.size() - 1;
+  std::uint64_t hash = dc;
+  for (std::size_t i = 0; i < sizeof table.counts; i += 8) {
+    std::uint64_t part;
+    std::memcpy(&part, table.counts.data() + i, 8);
+    hash = (hash ^ part) * 0x9e3779b97f4a7c15ULL;
+    std::memcpy(&part, table.symbols.data() + 5 * i, 8);
+    hash = (hash ^ part ^ hash >> 32) * 0x9e3779b97f4a7c15ULL;
+  }
+  std::size_t slot = hash >> 32 & mask;
+  for (; table_buckets_[slot] != kNone; slot = (slot + 1) & mask) {
+    const TablePlan& known = tables_[table_buckets_[slot]];
+    if (known.dc != dc || known.table->counts != table.counts || known.table->symbols != table.symbols) continue;
+    index = table_buckets_[slot];
+    return {};
+  }
+  CheckedTable checked = check_table(table.counts, table.symbols, dc);
+  if (!checked.valid) return fail(Errc::unsupported, "not decoded on the GPU: a Huffman table is no prefix code");
+  checked.layout.offset = static_cast<std::uint32_t>(entries_);
+  entries_ += (checked.entries() + 7) / 8 * 8;
+  table_buckets_[slot] = index = static_cast<std::uint32_t>(tables_.size());
+  tables_.push_back({&table, checked.layout, dc});
+  return {};
+}
+
+Status Batch::add_scan(Picture& picture, std::uint32_t index, const Scan& header) {
+  const Headers& headers = *picture.headers;
+  ScanPlan plan{};
+  plan.header = &header;
+  plan.picture = index;
+  EntropyScan& scan = plan.scan;
+  scan.picture = index;
+  std::uint64_t mcus_high = 0;
+  if (header.components > 1) {
+    plan.mcus_per_row = ceil_div<std::uint32_t>(picture.frame.width, 8 * picture.frame.max_h());
+    mcus_high = ceil_div<std::uint32_t>(picture.frame.height, 8 * picture.frame.max_v());
+  }
+  for (unsigned i = 0; i < header.components; ++i) {
+    const unsigned c = header.component[i];
+    std::uint32_t dc = 0, ac = 0;
+    RESTRIDE_TRY(use_table(picture.scans->huffman[header.dc[i]], true, dc));
+    RESTRIDE_TRY(use_table(picture.scans->huffman[header.ac[i]], false, ac));
+    unsigned pair = 0;
+    while (pair < scan.pairs && (scan.table[2 * pair] != dc || scan.table[2 * pair + 1] != ac)) ++pair;
+    if (pair == scan.pairs) {
+      scan.table[2 * pair] = dc;
+      scan.table[2 * pair + 1] = ac;
+      ++scan.pairs;
+    }
+    const unsigned h = headers.component[c].h, v = headers.component[c].v;
+    const unsigned blocks = header.components > 1 ? h * v : 1;
+    for (unsigned k = 0; k < blocks; ++k) {
+      scan.pair[scan.units_per_mcu] = static_cast<std::uint8_t>(pair);
+      scan.predictor[scan.units_per_mcu++] = static_cast<std::uint8_t>(i);
+    }
+    if (header.components > 1) continue;
+    plan.mcus_per_row = ceil_div<std::uint32_t>(picture.frame.width * h, 8 * picture.frame.max_h());
+    mcus_high = ceil_div<std::uint32_t>(picture.frame.height * v, 8 * picture.frame.max_v());
+  }
+  const std::uint64_t mcus = plan.mcus_per_row * mcus_high, interval = header.restart_interval;
+  const std::uint64_t units = mcus * scan.units_per_mcu;
+  const std::uint64_t segments = interval ? ceil_div<std::uint64_t>(mcus, interval) : 1;
+  // Every unit takes two bits, every restart marker two bytes: no count is believed that the data cannot hold.
+  if (header.length > 0x1f000000 || units > 4 * header.length || segments > header.length / 2 + 1)
+    return fail_at(Errc::unsupported, header.offset, "not decoded on the GPU: the scan's size is implausible");
+  scan.units = static_cast<std::uint32_t>(units);
+  scan.segments = static_cast<std::uint32_t>(segments);
+  scan.units_per_segment = static_cast<std::uint32_t>(interval ? interval * scan.units_per_mcu : units);
+  plan.word_bytes = unstuffed_bound(header.length, segments, subsequence_bytes_);
+  plan.word_bytes = (plan.word_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  if (plan.word_bytes > 0x1ffffff0 || plan.word_bytes > 8 * header.length + 65536)
+    return fail_at(Errc::unsupported, header.offset, "not decoded on the GPU: its restart segments are too many");
+  if (words_ + plan.word_bytes > 0x3fffffff0ULL || units_ + units > 0xf0000000)
+    return fail(Errc::unsupported, "not decoded on the GPU: the batch is too large");
+  const auto most = static_cast<std::uint32_t>(plan.word_bytes / subsequence_bytes_);
+  scan.word = static_cast<std::uint32_t>(words_ / 4);
+  scan.subsequence = subsequences_;
+  scan.segment = segments_;
+  scan.unit = units_;
+  words_ += plan.word_bytes;
+  subsequences_ += most;
+  segments_ += scan.segments;
+  units_ += scan.units;
+  entropy_capacity_ += most / kEntropyThreads + 1;
+  most_pairs_ = std::max<std::uint32_t>(most_pairs_, scan.pairs);
+  scans_.push_back(plan);
+  return {};
+}
+
+Status Batch::add_scans(Picture& picture, std::uint32_t index) {
+  picture.first_scan = static_cast<std::uint32_t>(scans_.size());
+  for (const Scan& scan : picture.scans->list) RESTRIDE_TRY(add_scan(picture, index, scan));
+  picture.scans_used = static_cast<std::uint32_t>(scans_.size()) - picture.first_scan;
+  picture.quant = quant_tables_;
+  quant_tables_ += 4;
+  return {};
+}
+
+// The MCUs of each scan that the job's window needs, and planes for all of their samples.
+void Batch::add_tasks(const Picture& picture, std::uint32_t index, const std::array<ComponentSize, 4>& sizes) {
+  PixelJob& job = jobs_[index];
+  const Native native{SampleFormat::unknown, ColorSpec::unchanged, job.channels, job.colors, false};
+  const unsigned needed = needed_components(native, picture.frame.components);
+  for (std::uint32_t s = picture.first_scan; s < picture.first_scan + picture.scans_used; ++s) {
+    const ScanPlan& plan = scans_[s];
+    UnitTask task{};
+    task.job = index;
+    task.scan = s;
+    task.picture = job.picture;
+    task.mcus_per_row = plan.mcus_per_row;
+    task.quant = picture.quant;
+    task.coefficients = UnitTask::kDecoded;
+    task.units_per_mcu = plan.scan.units_per_mcu;
+    std::uint32_t left = kNone, top = kNone, right = 0, bottom = 0;  // MCUs, right and bottom included
+    const bool interleaved = plan.header->components > 1;
+    unsigned unit = 0;
+    bool any = false;
+    for (unsigned i = 0; i < plan.header->components; ++i) {
+      const unsigned c = plan.header->component[i];
+      const unsigned h = interleaved ? picture.frame.h[c] : 1, v = interleaved ? picture.frame.v[c] : 1;
+      task.h[c] = static_cast<std::uint8_t>(h);
+      task.v[c] = static_cast<std::uint8_t>(v);
+      for (unsigned k = 0; k < h * v; ++k, ++unit) {
+        task.component[unit] = c < needed ? static_cast<std::uint8_t>(c) : UnitTask::kNotNeeded;
+        task.dx[unit] = static_cast<std::uint8_t>(k % h);
+        task.dy[unit] = static_cast<std::uint8_t>(k / h);
+      }
+      if (c >= needed) continue;
+      any = true;
+      const ComponentSize& size = sizes[c];
+      const std::uint32_t margin = size.upsampling == Upsampling::box ? 0 : 1;
+      const auto span = [&](std::uint32_t from, std::uint32_t length, unsigned expand, std::uint32_t limit,
+                            unsigned blocks, std::uint32_t& low, std::uint32_t& high) {
+        const std::uint32_t first = from / expand, last = (from + length - 1) / expand;
+        low = std::min(low, (first - std::min(first, margin)) / size.block / blocks);
+        high = std::max(high, std::min(last + margin, limit - 1) / size.block / blocks);
+      };
+      span(job.x, job.width, size.h_expand, size.width, h, left, right);
+      span(job.y, job.height, size.v_expand, size.height, v, top, bottom);
+    }
+    if (!any) continue;
+    task.mcu_x = left;
+    task.mcu_y = top;
+    task.mcus_wide = right - left + 1;
+    const std::uint32_t mcus_high = bottom - top + 1;
+    task.units = task.mcus_wide * mcus_high * task.units_per_mcu;
+    for (unsigned i = 0; i < plan.header->components; ++i) {
+      const unsigned c = plan.header->component[i];
+      if (c >= needed) continue;
+      Plane& plane = job.plane[c];
+      const ComponentSize& size = sizes[c];
+      const unsigned wide = task.h[c] * size.block, high = task.v[c] * size.block;
+      plane = {planes_,       (task.mcus_wide * wide + 7) / 8 * 8,
+               left * wide,   top * high,
+               size.width,    size.height,
+               size.block,    size.h_expand,
+               size.v_expand, size.upsampling};
+      planes_ += (std::size_t{plane.stride} * mcus_high * high + kAlignment - 1) / kAlignment * kAlignment;
+    }
+    unit_blocks_ += ceil_div(task.units, kUnitThreads);
+    tasks_.push_back(task);
+  }
+}
+
+Status Batch::add_job(const DecodeJob& job, std::uint32_t index, bool triangle) {
+  const Picture& picture = pictures_[index];
+  const DecodeRequest& request = job.request;
+  std::array<ComponentSize, 4> sizes;
+  if (!component_sizes(picture.frame, request.reduce, triangle, sizes))
+    return fail(Errc::internal, "a JPEG picture was planned for the GPU that cannot be decoded there");
+  const Native native = native_for(request.info().spec, request.wanted);
+  const ImageView& target = job.sink.target();
+  PixelJob out{};
+  out.picture = index;
+  out.x = static_cast<std::uint32_t>(request.window.x);
+  out.y = static_cast<std::uint32_t>(request.window.y);
+  out.width = static_cast<std::uint32_t>(request.window.width);
+  out.height = static_cast<std::uint32_t>(request.window.height);
+  out.colors = native.colors;
+  out.channels = native.channels;
+  out.reversed = native.reversed;
+  out.inverted = native.format == SampleFormat::i_cmyk && !picture.headers->has_adobe;
+  if (job.sink.direct()) {
+    out.storing = Storing::bytes;
+    out.target = target.data;
+    out.row_stride = target.row_stride;
+    out.pixel_stride = target.pixel_stride;
+    out.channel_stride = target.channel_stride;
+  } else {
+    out.storing = Storing::converted;
+    out.conversion =
+        plan_conversion(job.plan.native, target, request.window.width, request.window.height, job.sink.orientation());
+  }
+  jobs_.push_back(out);
+  add_tasks(picture, static_cast<std::uint32_t>(jobs_.size() - 1), sizes);
+  const std::size_t across = ceil_div<std::size_t>((out.width + 6) / 4, kTileGroups);
+  pixel_blocks_ += across * ceil_div<std::size_t>(out.height, kTileRows * kRowsAThread);
+  return {};
+}
+
+void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
+  pictures_.clear();
+  scans_.clear();
+  tables_.clear();
+  jobs_.clear();
+  tasks_.clear();
+  entries_ = words_ = planes_ = unit_blocks_ = pixel_blocks_ = entropy_capacity_ = 0;
+  segments_ = subsequences_ = units_ = quant_tables_ = most_pairs_ = 0;
+  std::size_t buckets = 16, bytes = 0;
+  while (buckets < 2 * jobs.size()) buckets *= 2;
+  buckets_.assign(buckets, kNone);
+  table_buckets_.assign(64 * buckets, kNone);
+  picture_index_.assign(jobs.size(), kNone);
+  for (const DecodeJob& job : jobs) bytes += job.request.bytes.size();
+  // Short subsequences for little data, so that there are threads enough.
+  constexpr std::size_t kMuch = std::size_t{4} << 20;
+  subsequence_bytes_ = bytes > kMuch ? 128 : 64;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const std::size_t known = pictures_.size();
+    const std::uint32_t index = picture_of(jobs[i].request);
+    Status status;
+    if (index == known) {
+      status = add_scans(pictures_[index], index);
+      pictures_[index].failed = !status;
+    }
+    if (status && pictures_[index].failed)
+      status = fail(Errc::unsupported, "not decoded on the GPU: another job of the same stream could not be");
+    if (status) status = add_job(jobs[i], index, triangle);
+    if (status) picture_index_[i] = index;
+    jobs[i].status = std::move(status);
+  }
+  place();
+}
+
+void Batch::place() {
+  std::size_t position = 0;
+  at_.status = put<std::uint32_t>(position, pictures_.size());
+  at_.changed = put<std::uint8_t>(position, (kRepairRounds + 1) * entropy_capacity_);
+  at_.entries = put<std::uint16_t>(position, entries_);
+  at_.tables = put<LookupTable>(position, tables_.size());
+  at_.scans = put<EntropyScan>(position, scans_.size());
+  at_.segments = put<Segment>(position, segments_);
+  at_.entropy_blocks = put<EntropyBlock>(position, entropy_capacity_);
+  at_.tasks = put<UnitTask>(position, tasks_.size());
+  at_.unit_blocks = put<UnitBlock>(position, unit_blocks_);
+  at_.steps = put<Step>(position, 64 * std::size_t{quant_tables_});
+  at_.jobs = put<PixelJob>(position, jobs_.size());
+  at_.pixel_blocks = put<PixelBlock>(position, pixel_blocks_);
+  at_.words = put<std::byte>(position, words_ + 64);
+  upload_bytes_ = position;
+  at_.states = put<State>(position, subsequences_);
+  at_.units = put<UnitStart>(position, units_);
+  at_.sums = put<DcSums>(position, subsequences_);
+  at_.bases = put<DcSums>(position, subsequences_);
+  at_.planes = put<std::byte>(position, planes_);
+  device_bytes_ = position;
+}
+
+void Batch::fill_pixel_blocks(const PixelJob& job, std::uint32_t index, PixelBlock*& to) noexcept {
+  const std::uint32_t across = ceil_div((job.width + 6) / 4, kTileGroups);
+  const std::uint32_t down = ceil_div(job.height, kTileRows * kRowsAThread);
+  for (std::uint32_t y = 0; y < down; ++y)
+    for (std::uint32_t x = 0; x < across; ++x)
+      *to++ = {index, static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y)};
+}
+
+void Batch::fill_descriptors(std::byte* host) const {
+  auto* tables = reinterpret_cast<LookupTable*>(host + at_.tables);
+  auto* entries = reinterpret_cast<std::uint16_t*>(host + at_.entries);
+  for (const TablePlan& plan : tables_) {
+    *tables++ = plan.layout;
+    fill_table(plan.table->counts, plan.table->symbols, plan.dc, plan.layout, entries + plan.layout.offset);
+  }
+  if (!jobs_.empty()) std::memcpy(host + at_.jobs, jobs_.data(), jobs_.size() * sizeof(PixelJob));
+  if (!tasks_.empty()) std::memcpy(host + at_.tasks, tasks_.data(), tasks_.size() * sizeof(UnitTask));
+  auto* unit_blocks = reinterpret_cast<UnitBlock*>(host + at_.unit_blocks);
+  for (std::uint32_t t = 0; t < tasks_.size(); ++t)
+    for (std::uint32_t first = 0; first < tasks_[t].units; first += kUnitThreads) *unit_blocks++ = {t, first};
+  auto* pixel_blocks = reinterpret_cast<PixelBlock*>(host + at_.pixel_blocks);
+  for (std::uint32_t j = 0; j < jobs_.size(); ++j) fill_pixel_blocks(jobs_[j], j, pixel_blocks);
+  auto* steps = reinterpret_cast<Step*>(host + at_.steps);
+  for (const Picture& picture : pictures_) {
+    if (picture.failed) continue;
+    for (unsigned c = 0; c < 4; ++c)
+      for (unsigned k = 0; k < 64; ++k) {
+        const std::uint8_t natural = kNaturalOrder[k];
+        steps[64 * (picture.quant + c) + k] = {natural, picture.scans->quant[c].values[natural]};
+      }
+  }
+}
+
+BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, std::uint32_t* reported,
+                      Executor& executor) {
+  std::memset(host + at_.status, 0, at_.entries - at_.status);
+  std::memset(reported, 0, pictures_.size() * sizeof *reported);
+  auto* scans = reinterpret_cast<EntropyScan*>(host + at_.scans);
+  auto* segments = reinterpret_cast<Segment*>(host + at_.segments);
+  // The last task is the descriptors; the largest scans should come first, but batches are rarely that uneven.
+  executor.for_each(scans_.size() + 1, [&](std::size_t i) {
+    if (i == 0) {
+      fill_descriptors(host);
+      return;
+    }
+    ScanPlan& plan = scans_[i - 1];
+    EntropyScan& scan = plan.scan;
+    const ByteSpan data = pictures_[plan.picture].bytes.subspan(plan.header->offset, plan.header->length);
+    std::byte* to = host + at_.words + std::size_t{4} * scan.word;
+    const bool good =
+        unstuff(data, subsequence_bytes_, {segments + scan.segment, scan.segments}, to, scan.subsequences);
+    if (!good) {
+      scan.subsequences = 0;
+      reported[plan.picture] = kTooShort;
+      reinterpret_cast<std::uint32_t*>(host + at_.status)[plan.picture] = kTooShort;
+    }
+    scans[i - 1] = scan;
+  });
+  auto* blocks = reinterpret_cast<EntropyBlock*>(host + at_.entropy_blocks);
+  std::uint32_t count = 0;
+  for (std::uint32_t s = 0; s < scans_.size(); ++s)
+    for (std::uint32_t first = 0; first < scans_[s].scan.subsequences; first += kEntropyThreads)
+      blocks[count++] = {s, first};
+
+  const auto in = [&](std::size_t offset) { return device + offset; };
+  BatchView view{};
+  view.subsequence_bits = 8 * subsequence_bytes_;
+  view.entropy_block_count = count;
+  view.unit_block_count = static_cast<std::uint32_t>(unit_blocks_);
+  view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
+  view.most_pairs = most_pairs_;
+  view.words = reinterpret_cast<const std::uint32_t*>(in(at_.words));
+  view.entries = reinterpret_cast<const std::uint16_t*>(in(at_.entries));
+  view.tables = reinterpret_cast<const LookupTable*>(in(at_.tables));
+  view.scans = reinterpret_cast<const EntropyScan*>(in(at_.scans));
+  view.segments = reinterpret_cast<const Segment*>(in(at_.segments));
+  view.entropy_blocks = reinterpret_cast<const EntropyBlock*>(in(at_.entropy_blocks));
+  view.tasks = reinterpret_cast<const UnitTask*>(in(at_.tasks));
+  view.unit_blocks = reinterpret_cast<const UnitBlock*>(in(at_.unit_blocks));
+  view.steps = reinterpret_cast<const Step*>(in(at_.steps));
+  view.jobs = reinterpret_cast<const PixelJob*>(in(at_.jobs));
+  view.pixel_blocks = reinterpret_cast<const PixelBlock*>(in(at_.pixel_blocks));
+  view.status = reinterpret_cast<std::uint32_t*>(in(at_.status));
+  view.changed = reinterpret_cast<std::uint8_t*>(in(at_.changed));
+  view.states = reinterpret_cast<State*>(in(at_.states));
+  view.units = reinterpret_cast<UnitStart*>(in(at_.units));
+  view.sums = reinterpret_cast<DcSums*>(in(at_.sums));
+  view.bases = reinterpret_cast<DcSums*>(in(at_.bases));
+  view.planes = reinterpret_cast<std::uint8_t*>(in(at_.planes));
+  view.reported = reported;
+  return view;
+}
+
+void Batch::finish(std::span<DecodeJob> jobs, const std::uint32_t* reported) const {
+  static constexpr const char* kReasons[] = {"",
+                                             "it does not synchronise",
+                                             "there is a code that is none",
+                                             "a data unit has too many coefficients",
+                                             "data are missing",
+                                             "there are surplus data before a restart marker"};
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (picture_index_[i] == kNone) continue;
+    const std::uint32_t what = reported[picture_index_[i]];
+    if (what == kGood)
+      jobs[i].wrote = true;
+    else
+      jobs[i].status = fail_at(Errc::unsupported, pictures_[picture_index_[i]].scans->list[0].offset,
+                               "not decoded on the GPU: %s", kReasons[what]);
+  }
+}
+
+}  // namespace restride::cuda::jpeg

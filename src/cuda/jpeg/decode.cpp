@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/jpeg/decode.h"
+
+#include "cuda/cuda_util.h"
+#include "cuda/jpeg/batch.h"
+#include "cuda/jpeg/decode_kernels.cuh"
+#include "cuda/runtime.h"
+
+namespace restride::cuda::jpeg {
+namespace {
+
+class Decoder final : public FormatDecoder {
+ public:
+  explicit Decoder(bool triangle) : triangle_(triangle) {}
+
+  Result<DecodePlan> plan(const DecodeRequest& request) const override { return plan_decode(request, triangle_); }
+  void decode(std::span<DecodeJob> jobs, Context& context) override;
+
+ private:
+  Status run(Batch& batch, std::span<DecodeJob> jobs, Stage& stage, Context& context) const;
+
+  bool triangle_;
+  StatePool<Batch> batches_;
+};
+
+// Everything but the last kernel runs on the stage's own stream, which does not wait for what the caller queued before:
+// it touches no target. The one wait is for the statuses.
+Status Decoder::run(Batch& batch, std::span<DecodeJob> jobs, Stage& stage, Context& context) const {
+  const std::size_t upload = (batch.upload_bytes() + 255) / 256 * 256;
+  RESTRIDE_TRY(stage.reserve(upload + batch.pictures() * sizeof(std::uint32_t), batch.device_bytes()));
+  auto* reported = reinterpret_cast<std::uint32_t*>(stage.host() + upload);
+  const BatchView view = batch.fill(jobs, stage.host(), stage.device(), reported, context.executor);
+  RESTRIDE_ASSIGN(const cudaStream_t side, stage.side());
+  Status status = check(
+      cudaMemcpyAsync(stage.device(), stage.host(), batch.upload_bytes(), cudaMemcpyHostToDevice, side), "JPEG upload");
+  if (status) status = check(launch_decoding(view, side), "JPEG decoding kernels");
+  RESTRIDE_TRY(stage.join());
+  RESTRIDE_TRY(std::move(status));
+  RESTRIDE_TRY(check(launch_storing(view, handle(stage.stream())), "JPEG pixel kernel"));
+  RESTRIDE_TRY(stage.wait_joined());
+  batch.finish(jobs, reported);
+  return {};
+}
+
+void Decoder::decode(std::span<DecodeJob> jobs, Context& context) {
+  const DeviceScope scope(context.stream.device);
+  auto batch = batches_.lease();
+  batch->lay_out(jobs, triangle_);
+  if (batch->empty()) return;
+  auto stage = runtime().acquire(context.stream);
+  Status status;
+  if (stage) {
+    status = run(*batch, jobs, static_cast<Stage&>(**stage), context);
+    runtime().release(*stage);
+  } else {
+    status = std::move(stage).error();
+  }
+  if (status) return;
+  for (DecodeJob& job : jobs)
+    if (job.status) job.status = status;
+}
+
+}  // namespace
+
+std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions& options) {
+  return std::make_unique<Decoder>(option_value(options.options, "libjpeg_turbo_decoder", "fancy_upsampling", 1) != 0);
+}
+
+}  // namespace restride::cuda::jpeg
