@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The GPU's JPEG encoder run on the CPU: the same steps, with plain loops in the place of blocks and threads.
+#pragma once
+
+#include <numeric>
+#include <vector>
+
+#include "coding/jpeg/encode_layout.h"
+#include "coding/jpeg/encode_picture.h"
+#include "coding/jpeg/encode_tile.h"
+
+namespace restride::test {
+
+struct EmulatedPicture {
+  ImageView view;
+  ImageSpec wanted;
+  EncodeParams params;
+};
+
+// Encodes all pictures as one batch; whole files.
+class EmulatedEncoder {
+ public:
+  explicit EmulatedEncoder(std::uint64_t arena_words = 0, std::uint64_t output_bytes = 0)
+      : arena_(arena_words), output_(output_bytes) {}
+
+  std::vector<std::vector<std::byte>> encode(const std::vector<EmulatedPicture>& pictures) {
+    describe(pictures);
+    for (runs = 1;; ++runs) {
+      totals_ = {};
+      run();
+      if (totals_.arena_words > arena_.size())
+        arena_.resize(totals_.arena_words);
+      else if (totals_.output_bytes > output_.size())
+        output_.resize(totals_.output_bytes);
+      else
+        break;
+    }
+    std::vector<std::vector<std::byte>> files;
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      std::vector<std::byte> file(jpeg::kMaxHeaderBytes);
+      file.resize(jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), file.data()));
+      const auto* data = reinterpret_cast<const std::byte*>(output_.data()) + results_[i].base;
+      file.insert(file.end(), data, data + results_[i].size);
+      files.push_back(std::move(file));
+    }
+    return files;
+  }
+
+  int runs = 0;
+
+ private:
+  void describe(const std::vector<EmulatedPicture>& pictures) {
+    frames_.clear();
+    descriptors_.clear();
+    tables_.clear();
+    std::uint32_t tiles = 0;
+    for (const EmulatedPicture& picture : pictures) {
+      frames_.push_back(*jpeg::encode_frame(picture.wanted, picture.params));
+      jpeg::ForwardPicture described = jpeg::forward_picture(picture.view, picture.wanted, frames_.back());
+      described.first_tile = tiles;
+      described.tables = static_cast<std::uint32_t>(tables_.size());
+      tables_.push_back({jpeg::quantizers(frames_.back().quality), jpeg::code_tables(jpeg::standard_huffman_tables())});
+      tiles += described.tiles;
+      descriptors_.push_back(described);
+    }
+    encoded_.resize(tiles);
+    places_.resize(tiles);
+    results_.resize(pictures.size());
+  }
+
+  void run() {
+    const jpeg::EncodeBatch batch{descriptors_.data(),
+                                  tables_.data(),
+                                  static_cast<std::uint32_t>(descriptors_.size()),
+                                  static_cast<std::uint32_t>(encoded_.size()),
+                                  encoded_.data(),
+                                  places_.data(),
+                                  results_.data(),
+                                  &totals_,
+                                  arena_.data(),
+                                  arena_.size(),
+                                  output_.data(),
+                                  output_.size()};
+    for (std::uint32_t tile = 0; tile < batch.tile_count; ++tile) encode_tile(batch, tile);
+    for (std::uint32_t i = 0; i < batch.picture_count; ++i) lay_out(batch, i);
+    for (jpeg::EncodedPicture& result : results_) {
+      result.base = totals_.output_bytes;
+      totals_.output_bytes += jpeg::output_room(result);
+    }
+    for (std::uint32_t tile = 0; tile < batch.tile_count; ++tile) write_tile(batch, tile);
+  }
+
+  static void encode_tile(const jpeg::EncodeBatch& batch, std::uint32_t tile) {
+    const unsigned per_mcu = batch.pictures[jpeg::picture_of_tile(batch, tile)].blocks_per_mcu;
+    // 64-bit elements for alignment, and exactly as long as shared memory is, so that sanitizers see an overrun.
+    std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(per_mcu * (jpeg::kTileMcus + 1)) + 7) / 8, ~0ULL / 3);
+    const jpeg::TileEncoder encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
+    const auto all = [](auto&& phase) {
+      for (unsigned thread = jpeg::kTileThreads; thread-- > 0;) phase(thread);
+    };
+    all([&](unsigned thread) { encoder.transform_rows(thread); });
+    all([&](unsigned thread) { encoder.transform_columns(thread); });
+    all([&](unsigned thread) { encoder.encode_blocks(thread); });
+    std::uint32_t* starts = encoder.starts();
+    std::exclusive_scan(starts + encoder.first_block(), starts + encoder.end_block() + 1,
+                        starts + encoder.first_block(), std::uint32_t{0});
+    encoder.take_room();
+    all([&](unsigned thread) { encoder.gather_words(thread); });
+    all([&](unsigned thread) { encoder.count_stuffing(thread); });
+    encoder.finish();
+  }
+
+  static void lay_out(const jpeg::EncodeBatch& batch, std::uint32_t picture) {
+    constexpr unsigned kThreads = 7;  // any number gives the same
+    const jpeg::PictureLayout layout(batch, picture, kThreads);
+    std::uint64_t starts[kThreads], positions[kThreads], bytes = 0;
+    for (unsigned i = 0; i < kThreads; ++i) starts[i] = layout.bits(i);
+    std::exclusive_scan(starts, starts + kThreads, starts, std::uint64_t{0});
+    for (unsigned i = 0; i < kThreads; ++i) bytes += positions[i] = layout.bytes(i, starts[i]);
+    std::exclusive_scan(positions, positions + kThreads, positions, std::uint64_t{0});
+    for (unsigned i = 0; i < kThreads; ++i) layout.place(i, starts[i], positions[i]);
+    layout.finish(bytes);
+  }
+
+  static void write_tile(const jpeg::EncodeBatch& batch, std::uint32_t tile) {
+    const jpeg::TileBytes bytes(batch, tile);
+    std::uint64_t offset = 0;
+    for (std::uint32_t first = 0; first < bytes.size(); first += 4) {
+      const auto piece = bytes.piece(first);
+      bytes.store(piece, offset);
+      offset += piece.count + piece.stuffed;
+    }
+    bytes.finish();
+  }
+
+  std::vector<jpeg::EncodeFrame> frames_;
+  std::vector<jpeg::ForwardPicture> descriptors_;
+  std::vector<jpeg::EncodeTables> tables_;
+  std::vector<jpeg::EncodedTile> encoded_;
+  std::vector<jpeg::TilePlace> places_;
+  std::vector<jpeg::EncodedPicture> results_;
+  jpeg::EncodeTotals totals_{};
+  std::vector<std::uint32_t> arena_;
+  std::vector<std::uint8_t> output_;
+};
+
+}  // namespace restride::test
