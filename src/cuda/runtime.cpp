@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cuda/cuda_util.h"
+#include "cuda/jpeg/encode.h"
 
 namespace restride::cuda {
 
@@ -137,7 +138,17 @@ Status Runtime::synchronize(Stream stream) {
   return check(cudaStreamSynchronize(handle(stream)), "waiting for the GPU");
 }
 
-std::span<const DeviceCodec> Runtime::codecs() const noexcept { return {}; }
+std::span<const DeviceCodec> Runtime::codecs() const noexcept {
+  static constexpr DeviceCodec kCodecs[] = {
+      {"jpeg", BackendKind::gpu_only, "restride-jpeg", true, nullptr, make_jpeg_encoder},
+  };
+  return kCodecs;
+}
+
+namespace {
+Runtime* the_runtime = nullptr;
+}
+Runtime* Runtime::instance() noexcept { return the_runtime; }
 
 }  // namespace restride::cuda
 
@@ -154,6 +165,8 @@ extern "C" __attribute__((visibility("default"))) restride::DeviceRuntime* restr
     std::snprintf(reason, reason_size, "%s", result != cudaSuccess ? cudaGetErrorString(result) : "no CUDA device");
     return nullptr;
   }
-  static restride::cuda::Runtime* const runtime = new restride::cuda::Runtime(devices);  // lives as long as the process
+  static restride::cuda::Runtime* const runtime = [&] {  // lives as long as the process
+    return restride::cuda::the_runtime = new restride::cuda::Runtime(devices);
+  }();
   return runtime;
 }
