@@ -52,9 +52,10 @@ struct EncodeTotals {
 
 // Everything a batch works on. Trivially copyable.
 struct EncodeBatch {
-  const ForwardPicture* pictures;
+  const ForwardPicture* pictures;  // by layout, so that tiles of one layout follow each other
   const EncodeTables* tables;
   std::uint32_t picture_count, tile_count;
+  std::uint32_t layout_end[kMcuLayouts];  // one behind the last tile of each layout
   EncodedTile* encoded;  // by tile
   TilePlace* places;     // by tile
   EncodedPicture* results;

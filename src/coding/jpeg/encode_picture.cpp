@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coding/jpeg/encode_picture.h"
 
-#include <cstdlib>
-
 #include "base/checked.h"
 #include "image/convert/converter.h"
 #include "image/convert/pixels.h"
@@ -58,22 +56,38 @@ ForwardPicture forward_picture(const ImageView& view, const ImageSpec& wanted, c
   to.pixel_stride = static_cast<std::int32_t>(view.pixel_stride);
   to.width = frame.width;
   to.height = frame.height;
-  to.components = static_cast<std::uint8_t>(frame.components);
-  to.h = static_cast<std::uint8_t>(frame.luma.h);
-  to.v = static_cast<std::uint8_t>(frame.luma.v);
   to.color = !color || frame.components == 4 ? ForwardColor::copy
              : frame.components == 1         ? ForwardColor::luma
                                              : ForwardColor::ycc;
   to.packed = view.spec.channels == 3 && view.pixel_stride == 3 && view.channel_stride == 1;
-  to.blocks_per_mcu = static_cast<std::uint16_t>(frame.components == 3 ? to.h * to.v + 2 : frame.components);
-  to.mcu_reciprocal = (65536U + to.blocks_per_mcu - 1) / to.blocks_per_mcu;
-  to.mcus_x = ceil_div(to.width, 8U * to.h);
-  to.mcu_count = to.mcus_x * ceil_div(to.height, 8U * to.v);
+  const auto h = static_cast<std::uint32_t>(frame.luma.h), v = static_cast<std::uint32_t>(frame.luma.v);
+  while (with_mcu_layout(to.layout, [&](auto layout) {
+    return layout.kH != h || layout.kV != v || layout.kComponents != frame.components;
+  }))
+    ++to.layout;
+  to.mcus_x = ceil_div(to.width, 8 * h);
+  to.mcu_count = to.mcus_x * ceil_div(to.height, 8 * v);
   to.blocks_x = ceil_div(to.width, 8U);
   to.blocks_y = ceil_div(to.height, 8U);
-  to.padded = to.blocks_x % to.h != 0 || to.blocks_y % to.v != 0;
+  to.padded = to.blocks_x % h != 0 || to.blocks_y % v != 0;
   to.tiles = ceil_div(to.mcu_count, kTileMcus);
   return to;
+}
+
+std::uint32_t order_by_layout(std::span<const ForwardPicture> pictures, ForwardPicture* to, std::uint32_t* position,
+                              std::uint32_t (&layout_end)[kMcuLayouts]) noexcept {
+  std::uint32_t placed = 0, tiles = 0;
+  for (unsigned layout = 0; layout < kMcuLayouts; ++layout) {
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      if (pictures[i].layout != layout) continue;
+      to[placed] = pictures[i];
+      to[placed].first_tile = tiles;
+      tiles += pictures[i].tiles;
+      position[i] = placed++;
+    }
+    layout_end[layout] = tiles;
+  }
+  return tiles;
 }
 
 }  // namespace restride::jpeg

@@ -56,19 +56,20 @@ RESTRIDE_HD inline void add_count(std::uint32_t* word, std::uint32_t count) noex
 }
 
 // Blocks of the tile are counted from the MCU before it on, which is there for its DC levels.
+template <class Layout>
 class TileEncoder {
  public:
+  static constexpr unsigned kBlocks = Layout::kBlocks * (kTileMcus + 1);
+
   RESTRIDE_HD TileEncoder(const EncodeBatch& batch, std::uint32_t tile, std::uint32_t* memory) noexcept
       : batch_(batch),
         tile_(tile),
         picture_(batch.pictures[picture_of_tile(batch, tile)]),
         tables_(batch.tables[picture_.tables]),
-        memory_(memory, picture_.blocks_per_mcu * (kTileMcus + 1)),
+        memory_(memory, kBlocks),
         first_mcu_((tile - picture_.first_tile) * kTileMcus),
         mcus_(picture_.mcu_count - first_mcu_ < kTileMcus ? picture_.mcu_count - first_mcu_ : kTileMcus),
-        first_block_(picture_.blocks_per_mcu),
-        end_block_(picture_.blocks_per_mcu * (mcus_ + 1)),
-        luma_blocks_(static_cast<unsigned>(picture_.h) * picture_.v) {}
+        end_block_(Layout::kBlocks * (mcus_ + 1)) {}
 
   // Phase 1: pixels to rows, transformed in the first dimension; a thread takes a row group of an MCU.
   RESTRIDE_HD void transform_rows(unsigned thread) const noexcept {
@@ -77,15 +78,15 @@ class TileEncoder {
     if (thread < 8) memory_.stuffed[thread] = 0;
     if (place > mcus_ || first_mcu_ + place == 0) return;
     const std::uint32_t mcu = first_mcu_ + place - 1, my = mcu / picture_.mcus_x;
-    const RowTarget to{reinterpret_cast<std::int16_t*>(memory_.block_bits(place * picture_.blocks_per_mcu)),
+    const RowTarget to{reinterpret_cast<std::int16_t*>(memory_.block_bits(place * Layout::kBlocks)),
                        2 * TileMemory::kRowWords};
-    forward_rows(picture_, mcu - my * picture_.mcus_x, my, group, to);
+    forward_rows<Layout>(picture_, mcu - my * picture_.mcus_x, my, group, to);
   }
 
   // Phase 2: columns, quantised; a thread takes columns one at a time.
   RESTRIDE_HD void transform_columns(unsigned thread) const noexcept {
     const unsigned column = thread % 8;
-    for (unsigned b = thread / 8 + (first_mcu_ ? 0 : first_block_); b < end_block_; b += kTileThreads / 8) {
+    for (unsigned b = thread / 8 + (first_mcu_ ? 0 : kFirstBlock); b < end_block_; b += kTileThreads / 8) {
       const auto* from = reinterpret_cast<const std::int16_t*>(memory_.block_bits(b)) + column;
       std::int32_t v[8];
       for (int i = 0; i < 8; ++i) v[i] = from[8 * i];
@@ -108,7 +109,7 @@ class TileEncoder {
 
   // Phase 3: every block's bits by one thread.
   RESTRIDE_HD void encode_blocks(unsigned thread) const noexcept {
-    for (unsigned b = first_block_ + thread; b < end_block_; b += kTileThreads) {
+    for (unsigned b = kFirstBlock + thread; b < end_block_; b += kTileThreads) {
       const unsigned table = table_of(index_in_mcu(b));
       std::uint64_t nonzero = 0;
       std::int32_t difference = 0;
@@ -123,7 +124,7 @@ class TileEncoder {
 
   // Phase 4, by one thread: starts of the blocks are scanned (starts[first_block() ... end_block()], exclusively, and
   // the total in starts[end_block()]); then room is taken in the arena.
-  RESTRIDE_HD unsigned first_block() const noexcept { return first_block_; }
+  RESTRIDE_HD unsigned first_block() const noexcept { return kFirstBlock; }
   RESTRIDE_HD unsigned end_block() const noexcept { return end_block_; }
   RESTRIDE_HD std::uint32_t* starts() const noexcept { return memory_.starts; }
   RESTRIDE_HD void take_room() const noexcept {
@@ -174,34 +175,35 @@ class TileEncoder {
   }
 
  private:
-  RESTRIDE_HD unsigned index_in_mcu(unsigned block) const noexcept {
-    return block - (block * picture_.mcu_reciprocal >> 16) * picture_.blocks_per_mcu;
-  }
-  RESTRIDE_HD unsigned table_of(unsigned index) const noexcept {
-    return picture_.components == 3 && index >= luma_blocks_;
+  static constexpr unsigned kFirstBlock = Layout::kBlocks;  // of those to code
+
+  RESTRIDE_HD static unsigned index_in_mcu(unsigned block) noexcept { return block % Layout::kBlocks; }
+  RESTRIDE_HD static unsigned table_of(unsigned index) noexcept {
+    return Layout::kComponents == 3 && index >= Layout::kLumaBlocks;
   }
 
   // True for a block that only fills the MCU: it repeats the DC level before it.
   RESTRIDE_HD bool is_padding(unsigned block) const noexcept {
-    if (!picture_.padded) return false;
+    if (Layout::kLumaBlocks == 1 || !picture_.padded) return false;
     const unsigned index = index_in_mcu(block);
-    if (index >= luma_blocks_) return false;
-    const std::uint32_t mcu = first_mcu_ + (block * picture_.mcu_reciprocal >> 16) - 1, my = mcu / picture_.mcus_x;
-    const std::uint32_t mx = mcu - my * picture_.mcus_x, row = index / picture_.h;
-    return mx * picture_.h + (index - row * picture_.h) >= picture_.blocks_x ||
-           my * picture_.v + row >= picture_.blocks_y;
+    if (index >= Layout::kLumaBlocks) return false;
+    const std::uint32_t mcu = first_mcu_ + block / Layout::kBlocks - 1, my = mcu / picture_.mcus_x;
+    const std::uint32_t mx = mcu - my * picture_.mcus_x;
+    return mx * Layout::kH + index % Layout::kH >= picture_.blocks_x ||
+           my * Layout::kV + index / Layout::kH >= picture_.blocks_y;
   }
 
   // The DC level that `block`, which is no padding, is coded against.
   RESTRIDE_HD std::int32_t level_before(unsigned block) const noexcept {
-    const unsigned index = index_in_mcu(block), per_mcu = picture_.blocks_per_mcu;
-    const unsigned start = first_mcu_ ? 0 : first_block_;  // the first block that is there
-    if (index >= luma_blocks_) return block - start >= per_mcu ? memory_.block_levels(block - per_mcu)[0] : 0;
+    constexpr unsigned kPerMcu = Layout::kBlocks;
+    const unsigned start = first_mcu_ ? 0 : kFirstBlock;  // the first block that is there
+    if (index_in_mcu(block) >= Layout::kLumaBlocks)
+      return block - start >= kPerMcu ? memory_.block_levels(block - kPerMcu)[0] : 0;
     unsigned before = block;
     do {
       const bool in_this = index_in_mcu(before) > 0;
-      if (!in_this && before - start < per_mcu) return 0;
-      before -= in_this ? 1 : per_mcu - luma_blocks_ + 1;
+      if (!in_this && before - start < kPerMcu) return 0;
+      before -= in_this ? 1 : kPerMcu - Layout::kLumaBlocks + 1;
     } while (is_padding(before));
     return memory_.block_levels(before)[0];
   }
@@ -213,7 +215,7 @@ class TileEncoder {
   RESTRIDE_HD std::uint32_t gathered_word(unsigned w) const noexcept {
     const std::uint32_t* starts = memory_.starts;
     const std::uint32_t bit = 32 * w;
-    unsigned block = first_block_;
+    unsigned block = kFirstBlock;
     for (unsigned high = end_block_; high - block > 1;) {
       const unsigned middle = (block + high) / 2;
       (starts[middle] <= bit ? block : high) = middle;
@@ -237,7 +239,7 @@ class TileEncoder {
   const EncodeTables& tables_;
   TileMemory memory_;
   std::uint32_t first_mcu_, mcus_;
-  unsigned first_block_, end_block_, luma_blocks_;
+  unsigned end_block_;
 };
 
 }  // namespace restride::jpeg

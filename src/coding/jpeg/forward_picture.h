@@ -25,18 +25,51 @@ struct ForwardPicture {
   std::ptrdiff_t row_stride;       // bytes
   std::int32_t pixel_stride;       // bytes
   std::uint32_t width, height;
-  std::uint8_t components;  // 1, 3 or 4
-  std::uint8_t h, v;        // luma's factors, 1 with 1 or 4 components
   ForwardColor color;
-  bool packed;                      // interleaved, three bytes a pixel, R or B first
-  bool padded;                      // some MCUs have blocks of luma outside the picture
-  std::uint16_t blocks_per_mcu;     // h * v + 2, or `components`
-  std::uint32_t mcu_reciprocal;     // ceil(2^16 / blocks_per_mcu)
-  std::uint32_t mcus_x, mcu_count;  // MCUs in a row; in all
+  bool packed;                       // interleaved, three bytes a pixel, R or B first
+  bool padded;                       // some MCUs have blocks of luma outside the picture
+  std::uint8_t layout;               // index of its McuLayout
+  std::uint32_t mcus_x, mcu_count;   // MCUs in a row; in all
   std::uint32_t blocks_x, blocks_y;  // luma's blocks that are not padding
   std::uint32_t first_tile, tiles;   // of the batch's
   std::uint32_t tables;              // index of the quantisers and codes
 };
+
+// What an MCU is made of: H x V blocks of luma, or of the only component; then one of each other component. A type each,
+// so that loops over blocks have constant bounds.
+template <unsigned H, unsigned V, unsigned Components>
+struct McuLayout {
+  static constexpr unsigned kH = H, kV = V, kComponents = Components;
+  static constexpr unsigned kLumaBlocks = H * V;
+  static constexpr unsigned kBlocks = H * V + Components - 1;
+};
+
+inline constexpr unsigned kMcuLayouts = 9;
+
+// f(McuLayout<...>()) for the layout of an index below kMcuLayouts.
+template <class F>
+constexpr auto with_mcu_layout(unsigned index, F&& f) {
+  switch (index) {
+    case 0:
+      return f(McuLayout<1, 1, 1>());
+    case 1:
+      return f(McuLayout<1, 1, 4>());
+    case 2:
+      return f(McuLayout<1, 1, 3>());
+    case 3:
+      return f(McuLayout<2, 1, 3>());
+    case 4:
+      return f(McuLayout<2, 2, 3>());
+    case 5:
+      return f(McuLayout<1, 2, 3>());
+    case 6:
+      return f(McuLayout<4, 1, 3>());
+    case 7:
+      return f(McuLayout<4, 2, 3>());
+    default:
+      return f(McuLayout<2, 4, 3>());
+  }
+}
 
 // Eight pixels of a row, one array a channel.
 using PixelRun = std::int32_t[3][8];
@@ -177,42 +210,31 @@ RESTRIDE_HD inline void forward_row_group(const ForwardPicture& from, std::uint3
 }
 
 // The same for pictures of one or four components of full size.
+template <int Components>
 RESTRIDE_HD inline void forward_plain_rows(const ForwardPicture& from, std::uint32_t mx, std::uint32_t my,
                                            unsigned row, const RowTarget& to) noexcept {
   const std::uint32_t y = my * 8 + row < from.height ? my * 8 + row : from.height - 1;
-  if (from.color == ForwardColor::luma) {
+  if (Components == 1 && from.color == ForwardColor::luma) {
     PixelRun run;
     load_pixels(from, mx * 8, y, run);
     convert_pixels(from.color, run);
     to.store(0, row, run[0]);
     return;
   }
-  for (unsigned c = 0; c < from.components; ++c) {
+  for (int c = 0; c < Components; ++c) {
     std::int32_t samples[8];
-    load_channel(from, static_cast<int>(c), mx * 8, y, samples);
-    to.store(c, row, samples);
+    load_channel(from, c, mx * 8, y, samples);
+    to.store(static_cast<unsigned>(c), row, samples);
   }
 }
 
+template <class Layout>
 RESTRIDE_HD inline void forward_rows(const ForwardPicture& from, std::uint32_t mx, std::uint32_t my, unsigned group,
                                      const RowTarget& to) noexcept {
-  if (from.components != 3) return forward_plain_rows(from, mx, my, group, to);
-  switch (from.h * 8 + from.v) {
-    case 1 * 8 + 1:
-      return forward_row_group<1, 1>(from, mx, my, group, to);
-    case 2 * 8 + 1:
-      return forward_row_group<2, 1>(from, mx, my, group, to);
-    case 2 * 8 + 2:
-      return forward_row_group<2, 2>(from, mx, my, group, to);
-    case 1 * 8 + 2:
-      return forward_row_group<1, 2>(from, mx, my, group, to);
-    case 4 * 8 + 1:
-      return forward_row_group<4, 1>(from, mx, my, group, to);
-    case 4 * 8 + 2:
-      return forward_row_group<4, 2>(from, mx, my, group, to);
-    default:
-      return forward_row_group<2, 4>(from, mx, my, group, to);
-  }
+  if constexpr (Layout::kComponents == 3)
+    forward_row_group<static_cast<int>(Layout::kH), static_cast<int>(Layout::kV)>(from, mx, my, group, to);
+  else
+    forward_plain_rows<static_cast<int>(Layout::kComponents)>(from, mx, my, group, to);
 }
 
 }  // namespace restride::jpeg

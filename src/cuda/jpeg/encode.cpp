@@ -2,7 +2,7 @@
 #include "cuda/jpeg/encode.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "coding/jpeg/encode_picture.h"
@@ -75,9 +75,9 @@ class EncodeCall {
   Stream stream_;
   std::vector<jpeg::EncodeFrame> frames_;
   std::vector<jpeg::ForwardPicture> pictures_;
+  std::vector<std::uint32_t> position_;  // of each job's picture in the batch
   std::vector<int> qualities_;  // of the tables, by index
   std::vector<DeviceConversion> conversions_;
-  unsigned blocks_per_mcu_ = 0;
   std::uint32_t tiles_ = 0;
   std::size_t converted_bytes_ = 0, expected_bytes_ = 0;
   jpeg::EncodeBatch batch_{};
@@ -93,7 +93,6 @@ Status EncodeCall::describe(std::span<EncodeJob> jobs) {
   pictures_.clear();
   qualities_.clear();
   conversions_.clear();
-  blocks_per_mcu_ = 0;
   tiles_ = 0;
   converted_bytes_ = expected_bytes_ = 0;
   for (const EncodeJob& job : jobs) {
@@ -119,10 +118,8 @@ Status EncodeCall::describe(std::span<EncodeJob> jobs) {
     const auto known = std::find(qualities_.begin(), qualities_.end(), frames_[i].quality);
     picture.tables = static_cast<std::uint32_t>(known - qualities_.begin());
     if (known == qualities_.end()) qualities_.push_back(frames_[i].quality);
-    picture.first_tile = tiles_;
     if (picture.tiles > UINT32_MAX / 2 - tiles_) return fail(Errc::limit_exceeded, "a batch of too many pixels");
     tiles_ += picture.tiles;
-    blocks_per_mcu_ = std::max<unsigned>(blocks_per_mcu_, picture.blocks_per_mcu);
     expected_bytes_ += wanted.bytes() / 4 + 1024;
     pictures_.push_back(picture);
   }
@@ -158,7 +155,9 @@ Status EncodeCall::place_descriptors() {
   auto* const to = reinterpret_cast<jpeg::EncodeTables*>(upload_.data() + tables);
   const jpeg::CodeTables codes = jpeg::code_tables(jpeg::standard_huffman_tables());
   for (std::size_t i = 0; i < qualities_.size(); ++i) new (to + i) jpeg::EncodeTables{jpeg::quantizers(qualities_[i]), codes};
-  std::memcpy(upload_.data() + pictures, pictures_.data(), pictures_.size() * sizeof(jpeg::ForwardPicture));
+  position_.resize(pictures_.size());
+  jpeg::order_by_layout(pictures_, reinterpret_cast<jpeg::ForwardPicture*>(upload_.data() + pictures), position_.data(),
+                        batch_.layout_end);
 
   std::byte* const device = descriptors_.data();
   batch_.pictures = reinterpret_cast<const jpeg::ForwardPicture*>(device + pictures);
@@ -191,7 +190,7 @@ Status EncodeCall::launch() {
   RESTRIDE_TRY(check(cudaMemcpyAsync(descriptors_.data(), upload_.data(), upload_bytes_, cudaMemcpyHostToDevice,
                                      handle(stream_)),
                      "copy of descriptors"));
-  return check(launch_encode(batch_, outcome_, blocks_per_mcu_, handle(stream_)), "JPEG encoding kernels");
+  return check(launch_encode(batch_, outcome_, handle(stream_)), "JPEG encoding kernels");
 }
 
 void EncodeCall::write_headers(std::span<EncodeJob> jobs) const {
@@ -207,7 +206,7 @@ void EncodeCall::write_headers(std::span<EncodeJob> jobs) const {
 
 void EncodeCall::deliver(std::span<EncodeJob> jobs, Executor& executor) const {
   const auto one = [&](std::size_t i) {
-    const jpeg::EncodedPicture& result = outcome_.results[i];
+    const jpeg::EncodedPicture& result = outcome_.results[position_[i]];
     if (jobs[i].status && !jobs[i].sink->append(outcome_.output + result.base, result.size))
       jobs[i].status = fail(Errc::out_of_memory, "no memory for a code stream of %llu bytes",
                             static_cast<unsigned long long>(result.size));

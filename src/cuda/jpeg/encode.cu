@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of coding/jpeg/encode_batch.h on the GPU's threads: five launches, whatever the number of pictures.
+// The steps of coding/jpeg/encode_batch.h on the GPU's threads: four launches, and one for each way of sampling in the
+// batch.
 #include "coding/jpeg/encode_layout.h"
 #include "coding/jpeg/encode_tile.h"
 #include "cuda/jpeg/encode.cuh"
@@ -40,7 +41,8 @@ __device__ std::uint64_t block_exclusive_scan(std::uint64_t value, std::uint64_t
 }
 
 // Phase 4 of a tile, by one warp.
-__device__ void scan_starts(const jpeg::TileEncoder& tile) {
+template <class Tile>
+__device__ void scan_starts(const Tile& tile) {
   const unsigned lane = threadIdx.x, first = tile.first_block(), end = tile.end_block();
   std::uint32_t* starts = tile.starts();
   std::uint32_t before = 0;
@@ -56,9 +58,11 @@ __device__ void scan_starts(const jpeg::TileEncoder& tile) {
   }
 }
 
-__global__ void __launch_bounds__(jpeg::kTileThreads) encode_tiles(const __grid_constant__ EncodeBatch batch) {
+template <class Layout>
+__global__ void __launch_bounds__(jpeg::kTileThreads, 6)
+    encode_tiles(const __grid_constant__ EncodeBatch batch, std::uint32_t first_tile) {
   extern __shared__ std::uint64_t memory[];
-  const jpeg::TileEncoder tile(batch, blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
+  const jpeg::TileEncoder<Layout> tile(batch, first_tile + blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
   tile.transform_rows(threadIdx.x);
   __syncthreads();
   tile.transform_columns(threadIdx.x);
@@ -131,22 +135,33 @@ __global__ void __launch_bounds__(kCopyThreads)
     to[i] = from[i];
 }
 
-}  // namespace
-
-cudaError_t launch_encode(const EncodeBatch& batch, const EncodeOutcome& outcome, unsigned blocks_per_mcu,
-                          cudaStream_t stream) {
-  constexpr unsigned kCopyBlocks = 128;  // enough to keep the bus busy
-  const unsigned shared = jpeg::TileMemory::bytes(blocks_per_mcu * (jpeg::kTileMcus + 1));
+template <class Layout>
+cudaError_t launch_tiles(const EncodeBatch& batch, std::uint32_t first, std::uint32_t end, cudaStream_t stream) {
+  constexpr unsigned kShared = jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks);
   constexpr unsigned kSharedWithoutAsking = 48 << 10;
-  if (shared > kSharedWithoutAsking) {
+  if (kShared > kSharedWithoutAsking) {
     const cudaError_t result =
-        cudaFuncSetAttribute(encode_tiles, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+        cudaFuncSetAttribute(encode_tiles<Layout>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
     if (result != cudaSuccess) return result;
   }
-  encode_tiles<<<batch.tile_count, jpeg::kTileThreads, shared, stream>>>(batch);
+  encode_tiles<Layout><<<end - first, jpeg::kTileThreads, kShared, stream>>>(batch, first);
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+cudaError_t launch_encode(const EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream) {
+  constexpr unsigned kCopyBlocks = 128;  // enough to keep the bus busy
+  constexpr unsigned kTilesABlock = kByteThreads / kWarp;
+  for (unsigned i = 0; i < jpeg::kMcuLayouts; ++i) {
+    const std::uint32_t first = i ? batch.layout_end[i - 1] : 0, end = batch.layout_end[i];
+    if (first == end) continue;
+    const cudaError_t result = jpeg::with_mcu_layout(
+        i, [&](auto layout) { return launch_tiles<decltype(layout)>(batch, first, end, stream); });
+    if (result != cudaSuccess) return result;
+  }
   lay_out_pictures<<<batch.picture_count, kLayoutThreads, 0, stream>>>(batch);
   lay_out_output<<<1, kBaseThreads, 0, stream>>>(batch, outcome);
-  constexpr unsigned kTilesABlock = kByteThreads / kWarp;
   write_bytes<<<(batch.tile_count + kTilesABlock - 1) / kTilesABlock, kByteThreads, 0, stream>>>(batch);
   copy_out<<<kCopyBlocks, kCopyThreads, 0, stream>>>(batch, outcome);
   return cudaGetLastError();

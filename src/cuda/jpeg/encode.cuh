@@ -15,8 +15,7 @@ struct EncodeOutcome {
   std::uint64_t output_bytes;  // a multiple of jpeg::kOutputAlignment, as is the batch's
 };
 
-// Queues everything for a batch whose descriptors are on the device. `blocks_per_mcu` is the most of any picture.
-cudaError_t launch_encode(const jpeg::EncodeBatch& batch, const EncodeOutcome& outcome, unsigned blocks_per_mcu,
-                          cudaStream_t stream);
+// Queues everything for a batch whose descriptors are on the device.
+cudaError_t launch_encode(const jpeg::EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream);
 
 }  // namespace restride::cuda

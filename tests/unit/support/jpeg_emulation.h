@@ -39,8 +39,8 @@ class EmulatedEncoder {
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       std::vector<std::byte> file(jpeg::kMaxHeaderBytes);
       file.resize(jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), file.data()));
-      const auto* data = reinterpret_cast<const std::byte*>(output_.data()) + results_[i].base;
-      file.insert(file.end(), data, data + results_[i].size);
+      const auto* data = reinterpret_cast<const std::byte*>(output_.data()) + results_[position_[i]].base;
+      file.insert(file.end(), data, data + results_[position_[i]].size);
       files.push_back(std::move(file));
     }
     return files;
@@ -53,35 +53,39 @@ class EmulatedEncoder {
     frames_.clear();
     descriptors_.clear();
     tables_.clear();
-    std::uint32_t tiles = 0;
+    std::vector<jpeg::ForwardPicture> described;
     for (const EmulatedPicture& picture : pictures) {
       frames_.push_back(*jpeg::encode_frame(picture.wanted, picture.params));
-      jpeg::ForwardPicture described = jpeg::forward_picture(picture.view, picture.wanted, frames_.back());
-      described.first_tile = tiles;
-      described.tables = static_cast<std::uint32_t>(tables_.size());
+      described.push_back(jpeg::forward_picture(picture.view, picture.wanted, frames_.back()));
+      described.back().tables = static_cast<std::uint32_t>(tables_.size());
       tables_.push_back({jpeg::quantizers(frames_.back().quality), jpeg::code_tables(jpeg::standard_huffman_tables())});
-      tiles += described.tiles;
-      descriptors_.push_back(described);
     }
+    descriptors_.resize(pictures.size());
+    position_.resize(pictures.size());
+    const std::uint32_t tiles =
+        jpeg::order_by_layout(described, descriptors_.data(), position_.data(), batch_.layout_end);
     encoded_.resize(tiles);
     places_.resize(tiles);
     results_.resize(pictures.size());
   }
 
   void run() {
-    const jpeg::EncodeBatch batch{descriptors_.data(),
-                                  tables_.data(),
-                                  static_cast<std::uint32_t>(descriptors_.size()),
-                                  static_cast<std::uint32_t>(encoded_.size()),
-                                  encoded_.data(),
-                                  places_.data(),
-                                  results_.data(),
-                                  &totals_,
-                                  arena_.data(),
-                                  arena_.size(),
-                                  output_.data(),
-                                  output_.size()};
-    for (std::uint32_t tile = 0; tile < batch.tile_count; ++tile) encode_tile(batch, tile);
+    jpeg::EncodeBatch& batch = batch_;
+    batch.pictures = descriptors_.data();
+    batch.tables = tables_.data();
+    batch.picture_count = static_cast<std::uint32_t>(descriptors_.size());
+    batch.tile_count = static_cast<std::uint32_t>(encoded_.size());
+    batch.encoded = encoded_.data();
+    batch.places = places_.data();
+    batch.results = results_.data();
+    batch.totals = &totals_;
+    batch.arena = arena_.data();
+    batch.arena_words = arena_.size();
+    batch.output = output_.data();
+    batch.output_bytes = output_.size();
+    for (unsigned layout = 0; layout < jpeg::kMcuLayouts; ++layout)
+      for (std::uint32_t tile = layout ? batch.layout_end[layout - 1] : 0; tile < batch.layout_end[layout]; ++tile)
+        jpeg::with_mcu_layout(layout, [&](auto kind) { encode_tile<decltype(kind)>(batch, tile); });
     for (std::uint32_t i = 0; i < batch.picture_count; ++i) lay_out(batch, i);
     for (jpeg::EncodedPicture& result : results_) {
       result.base = totals_.output_bytes;
@@ -90,11 +94,11 @@ class EmulatedEncoder {
     for (std::uint32_t tile = 0; tile < batch.tile_count; ++tile) write_tile(batch, tile);
   }
 
+  template <class Layout>
   static void encode_tile(const jpeg::EncodeBatch& batch, std::uint32_t tile) {
-    const unsigned per_mcu = batch.pictures[jpeg::picture_of_tile(batch, tile)].blocks_per_mcu;
     // 64-bit elements for alignment, and exactly as long as shared memory is, so that sanitizers see an overrun.
-    std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(per_mcu * (jpeg::kTileMcus + 1)) + 7) / 8, ~0ULL / 3);
-    const jpeg::TileEncoder encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
+    std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks) + 7) / 8, ~0ULL / 3);
+    const jpeg::TileEncoder<Layout> encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
     const auto all = [](auto&& phase) {
       for (unsigned thread = jpeg::kTileThreads; thread-- > 0;) phase(thread);
     };
@@ -139,6 +143,8 @@ class EmulatedEncoder {
   std::vector<jpeg::EncodedTile> encoded_;
   std::vector<jpeg::TilePlace> places_;
   std::vector<jpeg::EncodedPicture> results_;
+  std::vector<std::uint32_t> position_;
+  jpeg::EncodeBatch batch_{};
   jpeg::EncodeTotals totals_{};
   std::vector<std::uint32_t> arena_;
   std::vector<std::uint8_t> output_;
