@@ -143,9 +143,9 @@ TEST(JpegEncode, BatchOfDifferentPictures) {
     batch.push_back(emulated(memory.back().view, params));
     expected.push_back(reference(memory.back().view, params));
   }
-  EmulatedEncoder encoder(100, 100);
+  EmulatedEncoder encoder(100);
   EXPECT_EQ(encoder.encode(batch), expected);
-  EXPECT_EQ(encoder.runs, 3);  // one to learn the arena's size, one the output's
+  EXPECT_GT(encoder.runs, 2);  // one to learn how large the arena must be, one for the output
   EXPECT_EQ(encoder.encode(batch), expected);
   EXPECT_EQ(encoder.runs, 1);
 }

@@ -39,9 +39,16 @@ struct TilePlace {
   std::uint8_t last_byte;  // the last byte where it is shared with the next tile or padded
 };
 
+// Where a caller wants a picture's data: memory that the encoder can write to. `to` may be null.
+struct EncodeTarget {
+  std::uint8_t* to;
+  std::uint64_t room;
+};
+
 struct EncodedPicture {
-  std::uint64_t base;  // of its data in the output
+  std::uint64_t base;  // of its data in the output; as far from a multiple of 16 as `to`
   std::uint64_t size;  // bytes of entropy-coded data and EOI
+  std::uint8_t* to;    // where the data is in the end: the target if it fits there, else in the staging memory
 };
 
 // What the whole batch needed: when more than there was, the bytes are not valid and the batch is run again.
@@ -64,6 +71,9 @@ struct EncodeBatch {
   std::uint64_t arena_words;
   std::uint8_t* output;
   std::uint64_t output_bytes;
+  const EncodeTarget* targets;  // by picture
+  std::uint8_t* staging;        // for what does not fit its target, laid out as the output
+  std::uint64_t staging_bytes;
 };
 
 // The picture that owns tile `tile`: the last whose first tile is not behind it.

@@ -79,9 +79,50 @@ class PictureLayout {
   unsigned threads_;
 };
 
-// The room that a picture's data takes in the output.
-RESTRIDE_HD inline std::uint64_t output_room(const EncodedPicture& picture) noexcept {
-  return (picture.size + kOutputAlignment - 1) & ~(kOutputAlignment - 1);
+// Places pictures in the output one after the other. Between the calls the rooms are scanned exclusively.
+class OutputLayout {
+ public:
+  RESTRIDE_HD OutputLayout(const EncodeBatch& batch, std::uint32_t picture) noexcept
+      : batch_(batch), result_(batch.results[picture]), target_(batch.targets[picture]) {}
+
+  RESTRIDE_HD std::uint64_t room() const noexcept {
+    return (shift() + result_.size + kOutputAlignment - 1) & ~(kOutputAlignment - 1);
+  }
+  RESTRIDE_HD EncodedPicture place(std::uint64_t start) const noexcept {
+    EncodedPicture placed = result_;
+    placed.base = start + shift();
+    placed.to = target_.to && placed.size <= target_.room             ? target_.to
+                : placed.base + placed.size <= batch_.staging_bytes ? batch_.staging + placed.base
+                                                                    : nullptr;
+    return placed;
+  }
+
+ private:
+  // Data keeps its distance from 16-byte boundaries on its way, so that it can be copied in words of 16 bytes.
+  RESTRIDE_HD unsigned shift() const noexcept { return reinterpret_cast<std::uintptr_t>(target_.to) & 15; }
+
+  const EncodeBatch& batch_;
+  EncodedPicture result_;
+  EncodeTarget target_;
+};
+
+struct alignas(16) Word16 {
+  std::uint32_t part[4];
+};
+
+// Copies a picture's data from the output to where it is wanted, by `threads` threads.
+RESTRIDE_HD inline void copy_out_picture(const EncodeBatch& batch, std::uint32_t picture, std::uint32_t thread,
+                                         std::uint32_t threads) noexcept {
+  const EncodedPicture& result = batch.results[picture];
+  if (!result.to || result.base + result.size > batch.output_bytes) return;
+  const std::uint8_t* from = batch.output + result.base;
+  const std::uint64_t before = (16 - (result.base & 15)) & 15, head = before < result.size ? before : result.size;
+  const std::uint64_t words = (result.size - head) / 16, tail = head + 16 * words;
+  const auto* from_words = reinterpret_cast<const Word16*>(from + head);
+  auto* to_words = reinterpret_cast<Word16*>(result.to + head);
+  for (std::uint64_t i = thread; i < words; i += threads) to_words[i] = from_words[i];
+  if (thread < head) result.to[thread] = from[thread];
+  if (thread < result.size - tail) result.to[tail + thread] = from[tail + thread];
 }
 
 // The bytes of one tile by the 32 lanes of a warp, 128 bytes at a time.

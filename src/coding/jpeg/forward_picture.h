@@ -84,6 +84,14 @@ RESTRIDE_HD inline Word load_word(const std::uint8_t* from) noexcept {
   return word;
 #endif
 }
+// Two samples at once, the first in the low half, as little-endian memory has them.
+RESTRIDE_HD inline void store_word(std::int16_t* to, std::uint32_t pair) noexcept {
+#if defined(__CUDA_ARCH__)
+  *reinterpret_cast<std::uint32_t*>(to) = pair;
+#else
+  std::memcpy(to, &pair, sizeof pair);
+#endif
+}
 RESTRIDE_HD inline bool word_aligned(const std::uint8_t* p) noexcept {
   return (reinterpret_cast<std::uintptr_t>(p) & 3) == 0;
 }
@@ -152,9 +160,10 @@ struct RowTarget {
   RESTRIDE_HD void store(unsigned block, unsigned row, std::int32_t (&samples)[8]) const noexcept {
     for (int i = 0; i < 8; ++i) samples[i] -= 128;
     forward_dct<false>(samples);
-    auto* to = reinterpret_cast<std::uint32_t*>(base + block * stride + 8 * row);
+    std::int16_t* to = base + block * stride + 8 * row;
     for (int i = 0; i < 4; ++i)
-      to[i] = (static_cast<std::uint32_t>(samples[2 * i]) & 0xffff) | static_cast<std::uint32_t>(samples[2 * i + 1]) << 16;
+      store_word(to + 2 * i, (static_cast<std::uint32_t>(samples[2 * i]) & 0xffff) |
+                                 static_cast<std::uint32_t>(samples[2 * i + 1]) << 16);
   }
 };
 

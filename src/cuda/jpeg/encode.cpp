@@ -2,6 +2,8 @@
 #include "cuda/jpeg/encode.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -68,9 +70,9 @@ class EncodeCall {
   Status convert();
   Status place_descriptors();
   Status reserve_output(std::size_t arena_bytes, std::size_t output_bytes);
-  Status launch();
-  void write_headers(std::span<EncodeJob> jobs) const;
-  void deliver(std::span<EncodeJob> jobs, Executor& executor) const;
+  Status launch(std::span<EncodeJob> jobs, bool first);
+  void write_headers(std::span<EncodeJob> jobs);
+  void deliver(std::span<EncodeJob> jobs, Executor& executor);
 
   Stream stream_;
   std::vector<jpeg::EncodeFrame> frames_;
@@ -78,13 +80,20 @@ class EncodeCall {
   std::vector<std::uint32_t> position_;  // of each job's picture in the batch
   std::vector<int> qualities_;  // of the tables, by index
   std::vector<DeviceConversion> conversions_;
+  struct Piece {
+    std::byte* to;
+    const std::uint8_t* from;
+    std::size_t bytes;
+  };
+  std::vector<Piece> pieces_;  // to copy at the end
+  jpeg::EncodeTarget* targets_ = nullptr;
   std::uint32_t tiles_ = 0;
   std::size_t converted_bytes_ = 0, expected_bytes_ = 0;
   jpeg::EncodeBatch batch_{};
   EncodeOutcome outcome_{};
   std::size_t upload_bytes_ = 0;
   Block upload_{Memory::pinned}, descriptors_{Memory::device}, converted_{Memory::device};
-  Block arena_{Memory::device}, output_{Memory::device}, outcome_block_{Memory::pinned}, host_output_{Memory::pinned};
+  Block arena_{Memory::device}, output_{Memory::device}, outcome_block_{Memory::pinned}, staging_{Memory::pinned};
 };
 
 // Frames, pictures and tables of all jobs; pixels that must be converted first are counted.
@@ -149,7 +158,8 @@ Status EncodeCall::place_descriptors() {
   RESTRIDE_TRY(upload_.reserve(upload_bytes_, stream_));
   RESTRIDE_TRY(descriptors_.reserve(at, stream_));
   const std::size_t outcome = aligned(sizeof(jpeg::EncodeTotals));
-  RESTRIDE_TRY(outcome_block_.reserve(outcome + pictures_.size() * sizeof(jpeg::EncodedPicture), stream_));
+  const std::size_t targets = outcome + aligned(pictures_.size() * sizeof(jpeg::EncodedPicture));
+  RESTRIDE_TRY(outcome_block_.reserve(targets + pictures_.size() * sizeof(jpeg::EncodeTarget), stream_));
 
   new (upload_.data() + totals) jpeg::EncodeTotals{};
   auto* const to = reinterpret_cast<jpeg::EncodeTables*>(upload_.data() + tables);
@@ -170,50 +180,75 @@ Status EncodeCall::place_descriptors() {
   batch_.totals = reinterpret_cast<jpeg::EncodeTotals*>(device + totals);
   outcome_.totals = reinterpret_cast<jpeg::EncodeTotals*>(outcome_block_.data());
   outcome_.results = reinterpret_cast<jpeg::EncodedPicture*>(outcome_block_.data() + outcome);
+  batch_.targets = targets_ = reinterpret_cast<jpeg::EncodeTarget*>(outcome_block_.data() + targets);
   return {};
 }
 
 Status EncodeCall::reserve_output(std::size_t arena_bytes, std::size_t output_bytes) {
   RESTRIDE_TRY(arena_.reserve(arena_bytes, stream_));
   RESTRIDE_TRY(output_.reserve(output_bytes, stream_));
-  RESTRIDE_TRY(host_output_.reserve(output_bytes, stream_));
+  RESTRIDE_TRY(staging_.reserve(output_bytes, stream_));
   batch_.arena = reinterpret_cast<std::uint32_t*>(arena_.data());
   batch_.arena_words = arena_.size() / sizeof(std::uint32_t);
   batch_.output = reinterpret_cast<std::uint8_t*>(output_.data());
   batch_.output_bytes = output_.size();
-  outcome_.output = reinterpret_cast<std::uint8_t*>(host_output_.data());
-  outcome_.output_bytes = host_output_.size();
+  batch_.staging = reinterpret_cast<std::uint8_t*>(staging_.data());
+  batch_.staging_bytes = staging_.size();
   return {};
 }
 
-Status EncodeCall::launch() {
+Status EncodeCall::launch(std::span<EncodeJob> jobs, bool first) {
   RESTRIDE_TRY(check(cudaMemcpyAsync(descriptors_.data(), upload_.data(), upload_bytes_, cudaMemcpyHostToDevice,
                                      handle(stream_)),
                      "copy of descriptors"));
-  return check(launch_encode(batch_, outcome_, handle(stream_)), "JPEG encoding kernels");
+  RESTRIDE_TRY(check(launch_encode_tiles(batch_, handle(stream_)), "JPEG encoding kernels"));
+  if (first) write_headers(jobs);  // while the GPU works
+  return check(launch_encode_output(batch_, outcome_, handle(stream_)), "JPEG encoding kernels");
 }
 
-void EncodeCall::write_headers(std::span<EncodeJob> jobs) const {
+// Headers, and then where the data goes: behind them where the device can write there, which saves a copy.
+void EncodeCall::write_headers(std::span<EncodeJob> jobs) {
+  std::array<std::byte, jpeg::kMaxHeaderBytes> header;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    std::byte* to = jobs[i].sink->reserve(jpeg::kMaxHeaderBytes);
+    ByteSink& sink = *jobs[i].sink;
+    const std::size_t bytes =
+        jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), header.data());
+    jpeg::EncodeTarget& target = targets_[position_[i]] = {nullptr, 0};
     jobs[i].status = {};
-    if (!to)
+    if (!sink.append(header.data(), bytes)) {
       jobs[i].status = fail(Errc::out_of_memory, "no memory for the code stream");
-    else
-      jobs[i].sink->commit(jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), to));
+      continue;
+    }
+    cudaPointerAttributes attributes{};
+    if (sink.room() > 0 && cudaPointerGetAttributes(&attributes, sink.data()) == cudaSuccess &&
+        attributes.type == cudaMemoryTypeHost && attributes.devicePointer == sink.data())
+      target = {reinterpret_cast<std::uint8_t*>(sink.data()) + sink.size(), sink.room()};
   }
+  (void)cudaGetLastError();
 }
 
-void EncodeCall::deliver(std::span<EncodeJob> jobs, Executor& executor) const {
-  const auto one = [&](std::size_t i) {
+// Ends the code streams; data that is still in the staging memory is copied by all threads.
+void EncodeCall::deliver(std::span<EncodeJob> jobs, Executor& executor) {
+  constexpr std::size_t kPiece = 256 << 10;  // waking a thread costs about as much as copying these
+  pieces_.clear();
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
     const jpeg::EncodedPicture& result = outcome_.results[position_[i]];
-    if (jobs[i].status && !jobs[i].sink->append(outcome_.output + result.base, result.size))
-      jobs[i].status = fail(Errc::out_of_memory, "no memory for a code stream of %llu bytes",
-                            static_cast<unsigned long long>(result.size));
-  };
-  constexpr std::uint64_t kWorthThreads = 256 << 10;  // bytes; waking a thread costs about as much as copying these
-  if (outcome_.totals->output_bytes >= kWorthThreads) return executor.for_each(jobs.size(), one);
-  for (std::size_t i = 0; i < jobs.size(); ++i) one(i);
+    if (!jobs[i].status) continue;
+    if (result.to != targets_[position_[i]].to) {
+      std::byte* to = jobs[i].sink->reserve(result.size);
+      if (!to) {
+        jobs[i].status = fail(Errc::out_of_memory, "no memory for a code stream of %llu bytes",
+                              static_cast<unsigned long long>(result.size));
+        continue;
+      }
+      for (std::size_t at = 0; at < result.size; at += kPiece)
+        pieces_.push_back({to + at, result.to + at, std::min<std::size_t>(kPiece, result.size - at)});
+    }
+    jobs[i].sink->commit(result.size);
+  }
+  const auto copy = [&](std::size_t k) { std::memcpy(pieces_[k].to, pieces_[k].from, pieces_[k].bytes); };
+  if (outcome_.totals->output_bytes >= kPiece) return executor.for_each(pieces_.size(), copy);
+  for (std::size_t k = 0; k < pieces_.size(); ++k) copy(k);
 }
 
 Status EncodeCall::run(std::span<EncodeJob> jobs, Context& context) {
@@ -224,12 +259,11 @@ Status EncodeCall::run(std::span<EncodeJob> jobs, Context& context) {
   RESTRIDE_TRY(place_descriptors());
   RESTRIDE_TRY(reserve_output(std::max(arena_.size(), expected_bytes_), std::max(output_.size(), expected_bytes_)));
   for (bool first = true;; first = false) {
-    RESTRIDE_TRY(launch());
-    if (first) write_headers(jobs);  // while the GPU works
+    RESTRIDE_TRY(launch(jobs, first));
     RESTRIDE_TRY(check(cudaStreamSynchronize(handle(stream_)), "waiting for the GPU"));
     const jpeg::EncodeTotals needed = *outcome_.totals;
     const std::size_t arena_bytes = needed.arena_words * sizeof(std::uint32_t);
-    if (arena_bytes <= arena_.size() && needed.output_bytes <= std::min(output_.size(), host_output_.size())) break;
+    if (arena_bytes <= arena_.size() && needed.output_bytes <= std::min(output_.size(), staging_.size())) break;
     // Rare: pictures that compress worse than any before. What is needed is known now; the same again with that.
     RESTRIDE_TRY(reserve_output(arena_bytes, needed.output_bytes));
   }

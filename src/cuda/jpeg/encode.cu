@@ -94,12 +94,12 @@ __global__ void __launch_bounds__(kBaseThreads)
   std::uint64_t before = 0;
   for (std::uint32_t first = 0; first < batch.picture_count; first += kBaseThreads) {
     const std::uint32_t i = first + threadIdx.x;
-    jpeg::EncodedPicture result{0, 0};
-    if (i < batch.picture_count) result.size = batch.results[i].size;
+    const bool there = i < batch.picture_count;
+    const jpeg::OutputLayout layout(batch, there ? i : 0);
     std::uint64_t total = 0;
-    result.base = before + block_exclusive_scan<kBaseThreads>(jpeg::output_room(result), total);
+    const std::uint64_t start = before + block_exclusive_scan<kBaseThreads>(there ? layout.room() : 0, total);
     before += total;
-    if (i < batch.picture_count) batch.results[i] = outcome.results[i] = result;
+    if (there) batch.results[i] = outcome.results[i] = layout.place(start);
   }
   if (threadIdx.x != 0) return;
   batch.totals->output_bytes = before;
@@ -123,16 +123,12 @@ __global__ void __launch_bounds__(kByteThreads) write_bytes(const __grid_constan
   if (lane == 0) bytes.finish();
 }
 
-// The output to the host, as wide as can be, so that its size need not be known there first.
+// To the host, without its having to know sizes first; `blocks` of them a picture.
 __global__ void __launch_bounds__(kCopyThreads)
-    copy_out(const __grid_constant__ EncodeBatch batch, const __grid_constant__ EncodeOutcome outcome) {
-  const std::uint64_t room = outcome.output_bytes < batch.output_bytes ? outcome.output_bytes : batch.output_bytes;
-  const std::uint64_t bytes = batch.totals->output_bytes < room ? batch.totals->output_bytes : room;
-  const auto* from = reinterpret_cast<const uint4*>(batch.output);
-  auto* to = reinterpret_cast<uint4*>(outcome.output);
-  const std::uint64_t step = std::uint64_t{gridDim.x} * kCopyThreads;
-  for (std::uint64_t i = std::uint64_t{blockIdx.x} * kCopyThreads + threadIdx.x; i < bytes / sizeof(uint4); i += step)
-    to[i] = from[i];
+    copy_out(const __grid_constant__ EncodeBatch batch, std::uint32_t blocks) {
+  const std::uint32_t picture = blockIdx.x / blocks;
+  jpeg::copy_out_picture(batch, picture, (blockIdx.x - picture * blocks) * kCopyThreads + threadIdx.x,
+                         blocks * kCopyThreads);
 }
 
 template <class Layout>
@@ -150,9 +146,7 @@ cudaError_t launch_tiles(const EncodeBatch& batch, std::uint32_t first, std::uin
 
 }  // namespace
 
-cudaError_t launch_encode(const EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream) {
-  constexpr unsigned kCopyBlocks = 128;  // enough to keep the bus busy
-  constexpr unsigned kTilesABlock = kByteThreads / kWarp;
+cudaError_t launch_encode_tiles(const EncodeBatch& batch, cudaStream_t stream) {
   for (unsigned i = 0; i < jpeg::kMcuLayouts; ++i) {
     const std::uint32_t first = i ? batch.layout_end[i - 1] : 0, end = batch.layout_end[i];
     if (first == end) continue;
@@ -161,9 +155,18 @@ cudaError_t launch_encode(const EncodeBatch& batch, const EncodeOutcome& outcome
     if (result != cudaSuccess) return result;
   }
   lay_out_pictures<<<batch.picture_count, kLayoutThreads, 0, stream>>>(batch);
+  return cudaGetLastError();
+}
+
+cudaError_t launch_encode_output(const EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream) {
   lay_out_output<<<1, kBaseThreads, 0, stream>>>(batch, outcome);
+  constexpr unsigned kTilesABlock = kByteThreads / kWarp;
   write_bytes<<<(batch.tile_count + kTilesABlock - 1) / kTilesABlock, kByteThreads, 0, stream>>>(batch);
-  copy_out<<<kCopyBlocks, kCopyThreads, 0, stream>>>(batch, outcome);
+  // Enough blocks to keep the bus busy with one picture, and few in all.
+  constexpr std::uint32_t kMostBlocks = 64, kMostInAll = 1 << 16;
+  const std::uint32_t share = kMostInAll / batch.picture_count;
+  const std::uint32_t blocks = share > kMostBlocks ? kMostBlocks : share > 0 ? share : 1;
+  copy_out<<<batch.picture_count * blocks, kCopyThreads, 0, stream>>>(batch, blocks);
   return cudaGetLastError();
 }
 

@@ -7,15 +7,15 @@
 
 namespace restride::cuda {
 
-// Where the outcome goes: memory of the host that the device writes to directly.
+// What the host learns, in memory of its own that the device writes to.
 struct EncodeOutcome {
   jpeg::EncodedPicture* results;  // one a picture
   jpeg::EncodeTotals* totals;
-  std::uint8_t* output;        // what of the batch's output fits
-  std::uint64_t output_bytes;  // a multiple of jpeg::kOutputAlignment, as is the batch's
 };
 
-// Queues everything for a batch whose descriptors are on the device.
-cudaError_t launch_encode(const jpeg::EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream);
+// Queues a batch whose descriptors are on the device, in two parts: batch.targets need to be there for the second only.
+// They are in memory of the host, and so is batch.staging.
+cudaError_t launch_encode_tiles(const jpeg::EncodeBatch& batch, cudaStream_t stream);
+cudaError_t launch_encode_output(const jpeg::EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream);
 
 }  // namespace restride::cuda

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "coding/jpeg/encode_layout.h"
@@ -20,8 +21,7 @@ struct EmulatedPicture {
 // Encodes all pictures as one batch; whole files.
 class EmulatedEncoder {
  public:
-  explicit EmulatedEncoder(std::uint64_t arena_words = 0, std::uint64_t output_bytes = 0)
-      : arena_(arena_words), output_(output_bytes) {}
+  explicit EmulatedEncoder(std::uint64_t arena_words = 0) : arena_(arena_words) {}
 
   std::vector<std::vector<std::byte>> encode(const std::vector<EmulatedPicture>& pictures) {
     describe(pictures);
@@ -30,8 +30,8 @@ class EmulatedEncoder {
       run();
       if (totals_.arena_words > arena_.size())
         arena_.resize(totals_.arena_words);
-      else if (totals_.output_bytes > output_.size())
-        output_.resize(totals_.output_bytes);
+      else if (totals_.output_bytes > 16 * output_.size())
+        grow_output();
       else
         break;
     }
@@ -39,7 +39,7 @@ class EmulatedEncoder {
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       std::vector<std::byte> file(jpeg::kMaxHeaderBytes);
       file.resize(jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), file.data()));
-      const auto* data = reinterpret_cast<const std::byte*>(output_.data()) + results_[position_[i]].base;
+      const auto* data = reinterpret_cast<const std::byte*>(results_[position_[i]].to);
       file.insert(file.end(), data, data + results_[position_[i]].size);
       files.push_back(std::move(file));
     }
@@ -67,6 +67,19 @@ class EmulatedEncoder {
     encoded_.resize(tiles);
     places_.resize(tiles);
     results_.resize(pictures.size());
+    targets_.resize(pictures.size());
+  }
+
+  void grow_output() {
+    output_.resize((totals_.output_bytes + 15) / 16);
+    staging_.resize(output_.size());
+    // Every third picture has a target that is large enough, every other third one that is not.
+    target_memory_.resize(results_.size());
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      const std::size_t room = i % 3 == 0 ? results_[i].size : i % 3 == 1 ? results_[i].size - 1 : 0;
+      target_memory_[i].assign(room + i % 17, 0xee);
+      targets_[i] = {i % 3 < 2 ? target_memory_[i].data() + i % 17 : nullptr, room};
+    }
   }
 
   void run() {
@@ -81,17 +94,25 @@ class EmulatedEncoder {
     batch.totals = &totals_;
     batch.arena = arena_.data();
     batch.arena_words = arena_.size();
-    batch.output = output_.data();
-    batch.output_bytes = output_.size();
+    batch.output = reinterpret_cast<std::uint8_t*>(output_.data());
+    batch.output_bytes = 16 * output_.size();
+    batch.targets = targets_.data();
+    batch.staging = reinterpret_cast<std::uint8_t*>(staging_.data());
+    batch.staging_bytes = 16 * staging_.size();
     for (unsigned layout = 0; layout < jpeg::kMcuLayouts; ++layout)
       for (std::uint32_t tile = layout ? batch.layout_end[layout - 1] : 0; tile < batch.layout_end[layout]; ++tile)
         jpeg::with_mcu_layout(layout, [&](auto kind) { encode_tile<decltype(kind)>(batch, tile); });
     for (std::uint32_t i = 0; i < batch.picture_count; ++i) lay_out(batch, i);
-    for (jpeg::EncodedPicture& result : results_) {
-      result.base = totals_.output_bytes;
-      totals_.output_bytes += jpeg::output_room(result);
+    for (std::uint32_t i = 0; i < batch.picture_count; ++i) {
+      const jpeg::OutputLayout layout(batch, i);
+      const std::uint64_t start = std::exchange(totals_.output_bytes, totals_.output_bytes + layout.room());
+      results_[i] = layout.place(start);
     }
     for (std::uint32_t tile = 0; tile < batch.tile_count; ++tile) write_tile(batch, tile);
+    constexpr std::uint32_t kCopyThreads = 48;
+    for (std::uint32_t i = 0; i < batch.picture_count; ++i)
+      for (std::uint32_t thread = 0; thread < kCopyThreads; ++thread)
+        jpeg::copy_out_picture(batch, i, thread, kCopyThreads);
   }
 
   template <class Layout>
@@ -147,7 +168,9 @@ class EmulatedEncoder {
   jpeg::EncodeBatch batch_{};
   jpeg::EncodeTotals totals_{};
   std::vector<std::uint32_t> arena_;
-  std::vector<std::uint8_t> output_;
+  std::vector<jpeg::Word16> output_, staging_;
+  std::vector<jpeg::EncodeTarget> targets_;
+  std::vector<std::vector<std::uint8_t>> target_memory_;
 };
 
 }  // namespace restride::test
