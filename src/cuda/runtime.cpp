@@ -6,6 +6,7 @@
 
 #include "cuda/cuda_util.h"
 #include "cuda/jpeg/decode.h"
+#include "cuda/jpeg/encode.h"
 
 namespace restride::cuda {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 Runtime* the_runtime = nullptr;
 
 constexpr DeviceCodec kCodecs[] = {
-    {"jpeg", BackendKind::gpu_only, "restride-jpeg", true, jpeg::make_decoder, nullptr},
+    {"jpeg", BackendKind::gpu_only, "restride-jpeg", true, jpeg::make_decoder, make_jpeg_encoder},
 };
 
 }  // namespace

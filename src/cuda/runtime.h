@@ -15,6 +15,10 @@ namespace restride::cuda {
 class Runtime final : public DeviceRuntime {
  public:
   explicit Runtime(int devices);
+  // The resource that use() named for `kind`, which is device or pinned.
+  MemoryResource& counted(Memory kind) const noexcept {
+    return kind == Memory::device ? *counted_device_ : *counted_pinned_;
+  }
 
   int device_count() const noexcept override { return devices_; }
   Result<int> current_device() const override;

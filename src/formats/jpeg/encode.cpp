@@ -2,42 +2,15 @@
 // JPEG encoding through libjpeg-turbo, straight from the caller's rows where the layout allows.
 #include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "coding/jpeg/encode_settings.h"
 #include "formats/jpeg/jpeg.h"
 #include "formats/jpeg/libjpeg.h"
 
 namespace restride::jpeg {
 namespace {
 
-constexpr int kDefaultQuality = 75;
 constexpr int kRowsACall = 16;
-
-struct Factors {
-  int h, v;
-};
-
-// Luma's sampling factors; chroma's are 1x1.
-Result<Factors> luma_factors(ChromaSubsampling subsampling) {
-  switch (subsampling) {
-    case ChromaSubsampling::css_444:
-      return Factors{1, 1};
-    case ChromaSubsampling::css_422:
-      return Factors{2, 1};
-    case ChromaSubsampling::css_420:
-      return Factors{2, 2};
-    case ChromaSubsampling::css_440:
-      return Factors{1, 2};
-    case ChromaSubsampling::css_411:
-      return Factors{4, 1};
-    case ChromaSubsampling::css_410:
-      return Factors{4, 2};
-    case ChromaSubsampling::css_410v:
-      return Factors{2, 4};
-    default:
-      return fail(Errc::invalid_argument, "chroma subsampling %d is none that JPEG has", static_cast<int>(subsampling));
-  }
-}
 
 J_COLOR_SPACE input_space(SampleFormat format) noexcept {
   switch (format) {
@@ -54,66 +27,23 @@ J_COLOR_SPACE input_space(SampleFormat format) noexcept {
   }
 }
 
-Result<int> quality_of(const EncodeParams& params) {
-  if (params.quality_type == QualityType::default_quality) return kDefaultQuality;
-  if (params.quality_type != QualityType::quality)
-    return fail(Errc::unsupported, "JPEG is encoded by QualityType.QUALITY or DEFAULT; it has no other");
-  const double rounded = std::nearbyint(params.quality_value);
-  if (!(rounded >= 1 && rounded <= 100))
-    return fail(Errc::invalid_argument, "JPEG quality %g is outside 1 to 100", params.quality_value);
-  return static_cast<int>(rounded);
-}
-
-bool wants_gray(const ImageSpec& input, const EncodeParams& params) noexcept {
-  return input.channels < 3 || input.color == ColorSpec::gray || params.color == ColorSpec::gray ||
-         (params.subsampling && *params.subsampling == ChromaSubsampling::css_gray);
-}
-
 class Encoder final : public ImageEncoder {
  public:
-  Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const override;
+  Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const override {
+    return plan_encode(input, params);
+  }
 
  protected:
   Status encode_one(EncodeJob& job, Scratch& scratch, Context& context) override;
 
  private:
-  static void configure(Compressor& handle, const EncodeJob& job, int quality, Factors factors);
+  static void configure(Compressor& handle, const EncodeJob& job, int quality, SamplingFactors factors);
 
   StatePool<Compressor> handles_;
 };
 
-Result<EncodePlan> Encoder::plan(const ImageSpec& input, const EncodeParams& params) const {
-  if (params.tile_width) return fail(Errc::unsupported, "JPEG has no tiles");
-  RESTRIDE_TRY(quality_of(params));
-  if (input.width > JPEG_MAX_DIMENSION || input.height > JPEG_MAX_DIMENSION)
-    return fail(Errc::unsupported, "%u x %u is larger than JPEG's %ld in one dimension", input.width, input.height,
-                JPEG_MAX_DIMENSION);
-  if (input.type != SampleType::u8) return fail(Errc::unsupported, "JPEG encoding takes 8-bit unsigned samples");
-  if (input.channels > 4) return fail(Errc::unsupported, "JPEG encoding takes 1 to 4 channels, not %u", input.channels);
-  EncodePlan plan;
-  plan.wanted = input;
-  plan.wanted.precision = 8;
-  const SampleFormat plain = interleaved(input.format);
-  if (wants_gray(input, params)) {
-    plan.wanted.format = SampleFormat::i_y;
-    plan.wanted.color = ColorSpec::gray;
-    plan.wanted.channels = 1;
-  } else {
-    const bool as_it_is = plain == SampleFormat::i_bgr || plain == SampleFormat::i_ycc || plain == SampleFormat::i_cmyk;
-    plan.wanted.format = as_it_is ? plain : SampleFormat::i_rgb;
-    plan.wanted.channels = channels_of(plan.wanted.format);
-    if (!as_it_is) plan.wanted.color = ColorSpec::srgb;
-    if (params.subsampling) RESTRIDE_TRY(luma_factors(*params.subsampling));
-  }
-  plan.cost = static_cast<double>(input.width) * input.height *
-              (params.jpeg.progressive         ? 4
-               : params.jpeg.optimized_huffman ? 2
-                                               : 1);
-  return plan;
-}
-
 // Runs guarded.
-void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, Factors factors) {
+void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, SamplingFactors factors) {
   jpeg_compress_struct& cinfo = handle.cinfo;
   const ImageSpec& wanted = job.plan.wanted;
   cinfo.image_width = wanted.width;
@@ -141,7 +71,7 @@ void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, F
 
 Status Encoder::encode_one(EncodeJob& job, Scratch& scratch, Context&) {
   RESTRIDE_ASSIGN(const int quality, quality_of(*job.params));
-  Factors factors{1, 1};
+  SamplingFactors factors{1, 1};
   if (job.plan.wanted.channels > 1 && job.params->subsampling) {
     RESTRIDE_ASSIGN(factors, luma_factors(*job.params->subsampling));
   }

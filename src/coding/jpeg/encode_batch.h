@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Encoding many pictures at once, as steps that are the same for a GPU's threads and for a loop over them.
+//
+//   tiles     up to kTileMcus consecutive MCUs are coded to a string of bits each, wherever there is room for it
+//             (encode_tile.h); nothing of another tile is needed, since a tile computes the DC levels before it anew
+//   layout    where every tile's bits start, how many FF bytes that makes and so where its bytes go (encode_layout.h)
+//   bytes     bits are shifted to their place, FF bytes stuffed (encode_layout.h)
+#pragma once
+
+#include <cstdint>
+
+#include "coding/jpeg/encode_tables.h"
+#include "coding/jpeg/forward_picture.h"
+
+namespace restride::jpeg {
+
+// A tile with the MCU before it fills a thread block of 128 threads in the first pass: eight row groups an MCU.
+inline constexpr unsigned kTileMcus = 15;
+inline constexpr unsigned kTileThreads = 8 * (kTileMcus + 1);
+
+struct EncodeTables {
+  Quantizers quantizers;
+  CodeTables codes;
+};
+
+// The bits of one tile, in the arena from word `slot` on.
+struct EncodedTile {
+  std::uint32_t bits;
+  std::uint32_t slot;
+  std::uint16_t stuffed[8];  // how many whole bytes are FF when bytes start at bit 0, 1, ... 7
+  std::uint8_t head, tail;   // the first eight bits, ones where there are fewer; the last eight
+};
+
+// Where a tile's bytes go. A tile owns the bytes that start in it.
+struct TilePlace {
+  std::uint64_t position;  // in the picture's entropy-coded data, stuffing counted
+  std::uint32_t bytes;     // without stuffing
+  std::uint8_t first_bit;  // in the tile, of its first byte
+  std::uint8_t last_byte;  // the last byte where it is shared with the next tile or padded
+};
+
+// Where a caller wants a picture's data: memory that the encoder can write to. `to` may be null.
+struct EncodeTarget {
+  std::uint8_t* to;
+  std::uint64_t room;
+};
+
+struct EncodedPicture {
+  std::uint64_t base;  // of its data in the output; as far from a multiple of 16 as `to`
+  std::uint64_t size;  // bytes of entropy-coded data and EOI
+  std::uint8_t* to;    // where the data is in the end: the target if it fits there, else in the staging memory
+};
+
+// What the whole batch needed: when more than there was, the bytes are not valid and the batch is run again.
+struct EncodeTotals {
+  std::uint64_t arena_words;
+  std::uint64_t output_bytes;
+};
+
+// Everything a batch works on. Trivially copyable.
+struct EncodeBatch {
+  const ForwardPicture* pictures;  // by layout, so that tiles of one layout follow each other
+  const EncodeTables* tables;
+  std::uint32_t picture_count, tile_count;
+  std::uint32_t layout_end[kMcuLayouts];  // one behind the last tile of each layout
+  EncodedTile* encoded;  // by tile
+  TilePlace* places;     // by tile
+  EncodedPicture* results;
+  EncodeTotals* totals;  // arena_words is 0 at the start
+  std::uint32_t* arena;
+  std::uint64_t arena_words;
+  std::uint8_t* output;
+  std::uint64_t output_bytes;
+  const EncodeTarget* targets;  // by picture
+  std::uint8_t* staging;        // for what does not fit its target, laid out as the output
+  std::uint64_t staging_bytes;
+};
+
+// The picture that owns tile `tile`: the last whose first tile is not behind it.
+RESTRIDE_HD inline std::uint32_t picture_of_tile(const EncodeBatch& batch, std::uint32_t tile) noexcept {
+  std::uint32_t low = 0, high = batch.picture_count;
+  while (high - low > 1) {
+    const std::uint32_t middle = (low + high) / 2;
+    (batch.pictures[middle].first_tile <= tile ? low : high) = middle;
+  }
+  return low;
+}
+
+}  // namespace restride::jpeg

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quantisation and Huffman tables of an encoder: the standard's (ITU-T T.81, annex K), and the forms the coder uses.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/host_device.h"
+
+namespace restride::jpeg {
+
+// A Huffman table as a DHT segment gives it (B.2.4.2): the number of codes of each length 1 to 16, and their values.
+struct HuffmanCounts {
+  std::uint8_t counts[16];
+  std::uint8_t values[256];
+};
+
+// Tables of one frame. Index 0 is luma's (and of every component without chroma), 1 chroma's.
+struct HuffmanTables {
+  HuffmanCounts dc[2], ac[2];
+};
+const HuffmanTables& standard_huffman_tables() noexcept;
+
+// Quantiser steps in natural order, 1 to 255; `quality` from 1 to 100 scales annex K's as libjpeg does.
+using QuantizerSteps = std::array<std::uint8_t, 64>;
+QuantizerSteps quantizer_steps(int quality, bool chroma) noexcept;
+
+// What quantising one coefficient takes; kept in natural order.
+struct Quantizer {
+  std::uint32_t reciprocal;  // floor(2^32 / divisor) + 1: exact for every numerator up to 2^16
+  std::uint16_t half;        // of the divisor, which is 8 times the step: the DCT leaves that factor
+  std::uint16_t position;    // of the coefficient in zig-zag order
+};
+struct Quantizers {
+  Quantizer table[2][64];
+};
+Quantizers quantizers(int quality) noexcept;
+
+// A code with everything that is known of its symbol: code << 16 | bits of code and additional bits together. 0: none.
+using CodeWord = std::uint32_t;
+struct CodeTables {
+  CodeWord dc[2][16];   // by size category
+  CodeWord ac[2][256];  // by run << 4 | size category
+};
+// Assigns the codes in order of length (annex C).
+CodeTables code_tables(const HuffmanTables& tables) noexcept;
+
+// round(v / divisor), halves away from zero.
+RESTRIDE_HD inline std::int32_t quantize(std::int32_t v, const Quantizer& q) noexcept {
+  const auto magnitude = static_cast<std::uint32_t>((v < 0 ? -v : v) + q.half);
+  const auto level = static_cast<std::int32_t>((static_cast<std::uint64_t>(magnitude) * q.reciprocal) >> 32);
+  return v < 0 ? -level : level;
+}
+
+}  // namespace restride::jpeg

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of coding/jpeg/encode_batch.h on the GPU's threads: four launches, and one for each way of sampling in the
+// batch.
+#include "coding/jpeg/encode_layout.h"
+#include "coding/jpeg/encode_tile.h"
+#include "cuda/jpeg/encode.cuh"
+
+namespace restride::cuda {
+namespace {
+
+using jpeg::EncodeBatch;
+
+constexpr unsigned kLayoutThreads = 512, kBaseThreads = 256, kByteThreads = 128, kCopyThreads = 256;
+constexpr unsigned kWarp = 32, kAll = 0xffffffffU;
+
+template <class T>
+__device__ T warp_inclusive_scan(T value, unsigned lane) {
+  for (unsigned d = 1; d < kWarp; d *= 2) {
+    const T other = __shfl_up_sync(kAll, value, d);
+    if (lane >= d) value += other;
+  }
+  return value;
+}
+
+// Exclusive scan over a block of kThreads; `total` is the sum in every thread.
+template <unsigned kThreads>
+__device__ std::uint64_t block_exclusive_scan(std::uint64_t value, std::uint64_t& total) {
+  __shared__ std::uint64_t sums[kThreads / kWarp];
+  const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  const std::uint64_t inclusive = warp_inclusive_scan(value, lane);
+  __syncthreads();  // the sums of a call before have been read
+  if (lane == kWarp - 1) sums[warp] = inclusive;
+  __syncthreads();
+  std::uint64_t before = 0;
+  total = 0;
+  for (unsigned i = 0; i < kThreads / kWarp; ++i) {
+    if (i < warp) before += sums[i];
+    total += sums[i];
+  }
+  return before + inclusive - value;
+}
+
+// Phase 4 of a tile, by one warp.
+template <class Tile>
+__device__ void scan_starts(const Tile& tile) {
+  const unsigned lane = threadIdx.x, first = tile.first_block(), end = tile.end_block();
+  std::uint32_t* starts = tile.starts();
+  std::uint32_t before = 0;
+  for (unsigned b = first; b < end; b += kWarp) {
+    const std::uint32_t bits = b + lane < end ? starts[b + lane] : 0;
+    const std::uint32_t inclusive = warp_inclusive_scan(bits, lane);
+    if (b + lane < end) starts[b + lane] = before + inclusive - bits;
+    before += __shfl_sync(kAll, inclusive, kWarp - 1);
+  }
+  if (lane == 0) {
+    starts[end] = before;
+    tile.take_room();
+  }
+}
+
+template <class Layout>
+__global__ void __launch_bounds__(jpeg::kTileThreads, 6)
+    encode_tiles(const __grid_constant__ EncodeBatch batch, std::uint32_t first_tile) {
+  extern __shared__ std::uint64_t memory[];
+  const jpeg::TileEncoder<Layout> tile(batch, first_tile + blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
+  tile.transform_rows(threadIdx.x);
+  __syncthreads();
+  tile.transform_columns(threadIdx.x);
+  __syncthreads();
+  tile.encode_blocks(threadIdx.x);
+  __syncthreads();
+  if (threadIdx.x < kWarp) scan_starts(tile);
+  __syncthreads();
+  tile.gather_words(threadIdx.x);
+  __syncthreads();
+  tile.count_stuffing(threadIdx.x);
+  __syncthreads();
+  if (threadIdx.x == 0) tile.finish();
+}
+
+__global__ void __launch_bounds__(kLayoutThreads) lay_out_pictures(const __grid_constant__ EncodeBatch batch) {
+  const jpeg::PictureLayout layout(batch, blockIdx.x, kLayoutThreads);
+  std::uint64_t total = 0;
+  const std::uint64_t start = block_exclusive_scan<kLayoutThreads>(layout.bits(threadIdx.x), total);
+  const std::uint64_t position =
+      block_exclusive_scan<kLayoutThreads>(layout.bytes(threadIdx.x, start), total);
+  layout.place(threadIdx.x, start, position);
+  if (threadIdx.x == 0) layout.finish(total);
+}
+
+// Where every picture's data starts in the output; and the outcome for the host.
+__global__ void __launch_bounds__(kBaseThreads)
+    lay_out_output(const __grid_constant__ EncodeBatch batch, const __grid_constant__ EncodeOutcome outcome) {
+  std::uint64_t before = 0;
+  for (std::uint32_t first = 0; first < batch.picture_count; first += kBaseThreads) {
+    const std::uint32_t i = first + threadIdx.x;
+    const bool there = i < batch.picture_count;
+    const jpeg::OutputLayout layout(batch, there ? i : 0);
+    std::uint64_t total = 0;
+    const std::uint64_t start = before + block_exclusive_scan<kBaseThreads>(there ? layout.room() : 0, total);
+    before += total;
+    if (there) batch.results[i] = outcome.results[i] = layout.place(start);
+  }
+  if (threadIdx.x != 0) return;
+  batch.totals->output_bytes = before;
+  *outcome.totals = {batch.totals->arena_words, before};
+}
+
+// A warp a tile.
+__global__ void __launch_bounds__(kByteThreads) write_bytes(const __grid_constant__ EncodeBatch batch) {
+  const unsigned lane = threadIdx.x % kWarp;
+  const std::uint32_t tile = (blockIdx.x * kByteThreads + threadIdx.x) / kWarp;
+  if (tile >= batch.tile_count) return;
+  const jpeg::TileBytes bytes(batch, tile);
+  std::uint64_t offset = 0;
+  for (std::uint32_t first = 0; first < bytes.size(); first += 4 * kWarp) {
+    const auto piece = bytes.piece(first + 4 * lane);
+    const unsigned length = piece.count + piece.stuffed;
+    const unsigned inclusive = warp_inclusive_scan(length, lane);
+    bytes.store(piece, offset + inclusive - length);
+    offset += __shfl_sync(kAll, inclusive, kWarp - 1);
+  }
+  if (lane == 0) bytes.finish();
+}
+
+// To the host, without its having to know sizes first; `blocks` of them a picture.
+__global__ void __launch_bounds__(kCopyThreads)
+    copy_out(const __grid_constant__ EncodeBatch batch, std::uint32_t blocks) {
+  const std::uint32_t picture = blockIdx.x / blocks;
+  jpeg::copy_out_picture(batch, picture, (blockIdx.x - picture * blocks) * kCopyThreads + threadIdx.x,
+                         blocks * kCopyThreads);
+}
+
+template <class Layout>
+cudaError_t launch_tiles(const EncodeBatch& batch, std::uint32_t first, std::uint32_t end, cudaStream_t stream) {
+  constexpr unsigned kShared = jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks);
+  constexpr unsigned kSharedWithoutAsking = 48 << 10;
+  if (kShared > kSharedWithoutAsking) {
+    const cudaError_t result =
+        cudaFuncSetAttribute(encode_tiles<Layout>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+    if (result != cudaSuccess) return result;
+  }
+  encode_tiles<Layout><<<end - first, jpeg::kTileThreads, kShared, stream>>>(batch, first);
+  return cudaGetLastError();
+}
+
+}  // namespace
+
+cudaError_t launch_encode_tiles(const EncodeBatch& batch, cudaStream_t stream) {
+  for (unsigned i = 0; i < jpeg::kMcuLayouts; ++i) {
+    const std::uint32_t first = i ? batch.layout_end[i - 1] : 0, end = batch.layout_end[i];
+    if (first == end) continue;
+    const cudaError_t result = jpeg::with_mcu_layout(
+        i, [&](auto layout) { return launch_tiles<decltype(layout)>(batch, first, end, stream); });
+    if (result != cudaSuccess) return result;
+  }
+  lay_out_pictures<<<batch.picture_count, kLayoutThreads, 0, stream>>>(batch);
+  return cudaGetLastError();
+}
+
+cudaError_t launch_encode_output(const EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream) {
+  lay_out_output<<<1, kBaseThreads, 0, stream>>>(batch, outcome);
+  constexpr unsigned kTilesABlock = kByteThreads / kWarp;
+  write_bytes<<<(batch.tile_count + kTilesABlock - 1) / kTilesABlock, kByteThreads, 0, stream>>>(batch);
+  // Enough blocks to keep the bus busy with one picture, and few in all.
+  constexpr std::uint32_t kMostBlocks = 64, kMostInAll = 1 << 16;
+  const std::uint32_t share = kMostInAll / batch.picture_count;
+  const std::uint32_t blocks = share > kMostBlocks ? kMostBlocks : share > 0 ? share : 1;
+  copy_out<<<batch.picture_count * blocks, kCopyThreads, 0, stream>>>(batch, blocks);
+  return cudaGetLastError();
+}
+
+}  // namespace restride::cuda
