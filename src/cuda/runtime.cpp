@@ -5,10 +5,13 @@
 #include <cstdio>
 
 #include "cuda/cuda_util.h"
+#include "cuda/vendor/codecs.h"
+#include "cuda/vendor/library.h"
 
 namespace restride::cuda {
 
 Runtime::Runtime(int devices) : devices_(devices), device_memory_(devices) {
+  instance_ = this;
   int driver = 0, runtime = 0;
   cudaDeviceProp properties{};
   (void)cudaDriverGetVersion(&driver);
@@ -40,6 +43,7 @@ void Runtime::trim() noexcept {
     for (Stage* stage : free_) std::erase_if(stages_, [&](const auto& owned) { return owned.get() == stage; });
     free_.clear();
   }
+  vendor::trim();
   device_memory_.trim();
   pinned_memory_.trim();
 }
@@ -98,7 +102,19 @@ Status Runtime::synchronize(Stream stream) {
   return check(cudaStreamSynchronize(handle(stream)), "waiting for the GPU");
 }
 
-std::span<const DeviceCodec> Runtime::codecs() const noexcept { return {}; }
+void Runtime::set_library_folders(std::span<const std::string_view> folders) { vendor::set_folders(folders); }
+
+std::span<const DeviceLibrary> Runtime::libraries() const { return vendor::libraries(); }
+
+std::span<const DeviceCodec> Runtime::codecs() const {
+  // In order of preference.
+  static const std::vector<DeviceCodec> all = [] {
+    std::vector<DeviceCodec> list;
+    vendor::add_codecs(list);
+    return list;
+  }();
+  return all;
+}
 
 }  // namespace restride::cuda
 

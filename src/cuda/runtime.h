@@ -15,6 +15,8 @@ namespace restride::cuda {
 class Runtime final : public DeviceRuntime {
  public:
   explicit Runtime(int devices);
+  // The process's one, for codecs; null before the library is asked for it.
+  static Runtime* instance() noexcept { return instance_; }
 
   int device_count() const noexcept override { return devices_; }
   Result<int> current_device() const override;
@@ -30,10 +32,17 @@ class Runtime final : public DeviceRuntime {
   void release(DeviceStage* stage) noexcept override;
   Status order(Stream stream, Stream earlier) override;
   Status synchronize(Stream stream) override;
-  std::span<const DeviceCodec> codecs() const noexcept override;
+  void set_library_folders(std::span<const std::string_view> folders) override;
+  std::span<const DeviceLibrary> libraries() const override;
+  std::span<const DeviceCodec> codecs() const override;
   std::string_view description() const noexcept override { return description_.data(); }
 
+  // The process's counted resource for `kind`, device or pinned.
+  MemoryResource& counted(Memory kind) noexcept { return kind == Memory::device ? *counted_device_ : *counted_pinned_; }
+
  private:
+  static inline Runtime* instance_ = nullptr;
+
   int devices_;
   DeviceMemory device_memory_;
   PinnedMemory pinned_memory_;
