@@ -20,6 +20,10 @@ RESTRIDE_API int device_count() noexcept;
 // Why device_count() is 0; empty otherwise.
 RESTRIDE_API std::string device_missing_reason_text();
 
+// Folders in which NVIDIA's codec libraries (nvJPEG, nvJPEG2000, nvTIFF, nvCOMP) are looked for before the system's; to be
+// said before anything else here is called. The environment variable RESTRIDE_CUDA_LIBRARY_PATH comes first.
+RESTRIDE_API void set_library_folders(std::vector<std::string> folders);
+
 // The calling thread's current device, or an error.
 RESTRIDE_API Result<int> current_device();
 // The device that owns `pointer`; -1: host memory.

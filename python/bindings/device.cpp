@@ -18,6 +18,7 @@ void run(F&& work) {
 }  // namespace
 
 void bind_device(nb::module_& m) {
+  m.def("set_library_folders", &set_library_folders);
   m.def("device_count", &device_count, nb::call_guard<nb::gil_scoped_release>());
   m.def("device_missing_reason", &device_missing_reason_text);
   m.def("current_device", [] { return unwrap(current_device()); });

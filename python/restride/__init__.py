@@ -6,6 +6,9 @@ The API is nvImageCodec's; see the project's documentation for what is better on
 
 from __future__ import annotations
 
+import importlib.util
+import pathlib
+
 from . import _core, _enums
 from ._code_stream import CodeStream
 from ._codecs import Decoder, Encoder, imread, imwrite
@@ -32,6 +35,16 @@ NVIMGCODEC_DEVICE_CPU_ONLY = -99999
 NVIMGCODEC_DEVICE_CURRENT = -1
 
 globals().update(_enums.exported_members())
+
+
+def _nvidia_folders() -> list[str]:
+    """Where pip puts NVIDIA's codec libraries: nvidia/*/lib, in every place of that namespace package."""
+    spec = importlib.util.find_spec("nvidia")
+    places = spec.submodule_search_locations if spec is not None else None
+    return [str(lib) for place in places or () for lib in sorted(pathlib.Path(place).glob("*/lib"))]
+
+
+_core.set_library_folders(_nvidia_folders())
 
 
 def memory_stats() -> dict[str, dict[str, int]]:

@@ -61,6 +61,14 @@ struct DeviceCodec {
   std::string_view (*version)() noexcept = nullptr;  // of the library behind it; null: none but ours
 };
 
+// A library behind device codecs, opened at run time or missing.
+struct DeviceLibrary {
+  std::string_view name;     // "nvJPEG"
+  std::string_view version;  // "13.3.2"
+  std::string_view path;
+  std::string_view missing;  // why it cannot be used; empty where it can
+};
+
 // One process has at most one. All members are thread-safe and leave the caller's current device as it was.
 class DeviceRuntime {
  public:
@@ -90,13 +98,17 @@ class DeviceRuntime {
   // Queues rows of `to` <- `from` (one spec, either in any memory) on `stream`.
   virtual Status copy(const ImageView& from, const ImageView& to, Stream stream) = 0;
 
-  virtual std::span<const DeviceCodec> codecs() const noexcept = 0;
+  // Folders to look for vendor libraries in, before the system's; to be said before the first call of the next two.
+  virtual void set_library_folders(std::span<const std::string_view> folders) = 0;
+  virtual std::span<const DeviceLibrary> libraries() const = 0;
+  // Those whose libraries are there.
+  virtual std::span<const DeviceCodec> codecs() const = 0;
   virtual std::string_view description() const noexcept = 0;  // "CUDA 13.0, driver 580.65, NVIDIA H100"
 };
 
 // What librestride_cuda exports, as extern "C" under kDeviceRuntimeSymbol. The version changes with any change of this
 // header; both libraries come from one build.
-inline constexpr int kDeviceRuntimeVersion = 1;
+inline constexpr int kDeviceRuntimeVersion = 2;
 inline constexpr const char* kDeviceRuntimeSymbol = "restride_device_runtime";
 using DeviceRuntimeEntry = DeviceRuntime* (*)(int version, char* reason, std::size_t reason_size);
 

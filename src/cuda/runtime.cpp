@@ -7,15 +7,13 @@
 #include "cuda/cuda_util.h"
 #include "cuda/jpeg/decode.h"
 #include "cuda/jpeg/encode.h"
+#include "cuda/vendor/codecs.h"
+#include "cuda/vendor/library.h"
 
 namespace restride::cuda {
 namespace {
 
 Runtime* the_runtime = nullptr;
-
-constexpr DeviceCodec kCodecs[] = {
-    {"jpeg", BackendKind::gpu_only, "restride-jpeg", true, jpeg::make_decoder, make_jpeg_encoder},
-};
 
 }  // namespace
 
@@ -60,6 +58,7 @@ void Runtime::trim() noexcept {
     }
     free_.clear();
   }
+  vendor::trim();
   device_memory_.trim();
   pinned_memory_.trim();
 }
@@ -177,7 +176,20 @@ Status Runtime::synchronize(Stream stream) {
   return check(cudaStreamSynchronize(handle(stream)), "waiting for the GPU");
 }
 
-std::span<const DeviceCodec> Runtime::codecs() const noexcept { return kCodecs; }
+void Runtime::set_library_folders(std::span<const std::string_view> folders) { vendor::set_folders(folders); }
+
+std::span<const DeviceLibrary> Runtime::libraries() const { return vendor::libraries(); }
+
+std::span<const DeviceCodec> Runtime::codecs() const {
+  // In order of preference.
+  static const std::vector<DeviceCodec> all = [] {
+    std::vector<DeviceCodec> list{
+        {"jpeg", BackendKind::gpu_only, "restride-jpeg", true, jpeg::make_decoder, make_jpeg_encoder}};
+    vendor::add_codecs(list);
+    return list;
+  }();
+  return all;
+}
 
 }  // namespace restride::cuda
 

@@ -37,7 +37,9 @@ class Runtime final : public DeviceRuntime {
   Result<Stream> own_stream(int device) override;
   Status synchronize(Stream stream) override;
   Status copy(const ImageView& from, const ImageView& to, Stream stream) override;
-  std::span<const DeviceCodec> codecs() const noexcept override;
+  void set_library_folders(std::span<const std::string_view> folders) override;
+  std::span<const DeviceLibrary> libraries() const override;
+  std::span<const DeviceCodec> codecs() const override;
   std::string_view description() const noexcept override { return description_.data(); }
 
  private:

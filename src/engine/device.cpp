@@ -36,6 +36,11 @@ void use(DeviceRuntime* runtime) {
   if (runtime) runtime->use(*default_resource(Memory::device), *default_resource(Memory::pinned));
 }
 
+std::vector<std::string>& library_folders() {
+  static std::vector<std::string> folders;
+  return folders;
+}
+
 Opened open_runtime() {
   constexpr const char* kName = "librestride_cuda.so";
   void* library = ::dlopen(beside_this_library(kName).c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -50,6 +55,8 @@ Opened open_runtime() {
   DeviceRuntime* runtime = entry(kDeviceRuntimeVersion, reason.data(), reason.size());
   if (!runtime) return {nullptr, std::string("no usable GPU: ") + reason.data()};
   use(runtime);
+  std::vector<std::string_view> folders(library_folders().begin(), library_folders().end());
+  runtime->set_library_folders(folders);
   return {runtime, {}};
 }
 
@@ -114,6 +121,8 @@ Result<int> resolve_device(const CodecOptions& options) {
                 runtime->device_count());
   return options.device;
 }
+
+void set_library_folders(std::vector<std::string> folders) { library_folders() = std::move(folders); }
 
 int device_count() noexcept { return device_runtime() ? device_runtime()->device_count() : 0; }
 std::string device_missing_reason_text() { return device_runtime() ? std::string() : device_missing_reason(); }

@@ -184,7 +184,9 @@ class FakeRuntime final : public DeviceRuntime {
     convert_pixels(from, to);
     return {};
   }
-  std::span<const DeviceCodec> codecs() const noexcept override { return kCodecs; }
+  void set_library_folders(std::span<const std::string_view>) override {}
+  std::span<const DeviceLibrary> libraries() const override { return {}; }
+  std::span<const DeviceCodec> codecs() const override { return kCodecs; }
   std::string_view description() const noexcept override { return "no device"; }
   FakeStage& stage() { return *stage_; }
 
