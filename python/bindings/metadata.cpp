@@ -31,6 +31,19 @@ nb::object read_tag(const CodeStream& stream, std::uint16_t id) {
 
 }  // namespace
 
+Metadata metadata_of(nb::tuple t) {
+  Metadata m;
+  m.kind = static_cast<MetadataKind>(nb::cast<int>(t[0]));
+  m.format = static_cast<MetadataFormat>(nb::cast<int>(t[1]));
+  m.type = static_cast<MetadataType>(nb::cast<int>(t[2]));
+  m.id = nb::cast<std::uint32_t>(t[3]);
+  m.count = nb::cast<std::uint64_t>(t[4]);
+  const auto bytes = nb::cast<nb::bytes>(t[5]);
+  const auto* data = static_cast<const std::byte*>(bytes.data());
+  m.bytes.assign(data, data + bytes.size());
+  return m;
+}
+
 void bind_metadata(nb::module_& m) {
   m.def("read_metadata", &read, nb::arg("stream"), nb::arg("kind").none());
   m.def("read_tiff_tag", &read_tag, nb::arg("stream"), nb::arg("id"));

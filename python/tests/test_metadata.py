@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metadata (nvImageCodec API, sections 1.6, 1.7 and 3.4): Metadata, Decoder.get_metadata; EXIF, ICC and XMP of all formats."""
 
+import functools
 import io
 import json
 import struct
@@ -24,6 +25,7 @@ def decoder():
     return restride.Decoder()
 
 
+@functools.cache  # a profile holds the time it was made
 def icc_profile():
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -280,3 +282,95 @@ def test_damaged_blocks_are_errors_or_absent_never_crashes(decoder):
                 except RuntimeError:
                     continue
                 assert sum(m.buffer_size for m in blocks) < 64 << 20
+
+
+def blocks_to_write():
+    return [
+        restride.Metadata(MetadataKind.EXIF, MetadataFormat.RAW, exif_block()),
+        restride.Metadata(MetadataKind.ICC_PROFILE, MetadataFormat.RAW, icc_profile()),
+        restride.Metadata(MetadataKind.XMP, MetadataFormat.XMP, XMP),
+    ]
+
+
+ENCODINGS = [
+    ("jpeg", {}), ("png", {}), ("webp", {}), ("webp", dict(quality_type=restride.LOSSLESS)), ("jpeg2k", {}),
+    ("jpeg2k", dict(jpeg2k_encode_params=restride.Jpeg2kEncodeParams(ht=True))), ("tiff", {}),
+    ("tiff", dict(tiff_compression="none")), ("tiff", dict(tile_width=16, tile_height=16)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("codec,options", ENCODINGS)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_written_back(decoder, codec, options, channels):
+    pixels = np.arange(37 * 41 * channels, dtype=np.uint8).reshape(37, 41, channels)
+    if codec == "jpeg" and channels == 4:
+        pytest.skip("JPEG has no alpha")
+    encoder = restride.Encoder(on_error="raise")
+    stored = restride.DecodeParams(color_spec=restride.UNCHANGED, apply_exif_orientation=False)
+    plain = encoder.encode(pixels, codec, params=restride.EncodeParams(**options))
+    data = bytes(encoder.encode(pixels, codec, params=restride.EncodeParams(**options, metadata=blocks_to_write())))
+    want = decoder.decode(plain, params=stored)
+    assert (np.asarray(decoder.decode(data, params=stored)) == np.asarray(want)).all()
+    found = {m.kind: m.buffer for m in decoder.get_metadata(data)}
+    assert set(found) == {MetadataKind.EXIF, MetadataKind.ICC_PROFILE, MetadataKind.XMP}
+    assert found[MetadataKind.ICC_PROFILE] == icc_profile() and found[MetadataKind.XMP] == XMP
+    check_exif(found[MetadataKind.EXIF])
+    with Pillow.open(io.BytesIO(data)) as other:  # and what another reader finds
+        other.load()
+        assert other.size == ((37, 41) if codec == "tiff" else (41, 37))  # Pillow turns TIFF images upright
+        if codec == "jpeg2k":
+            return  # and reads no boxes of JP2 but its own
+        assert other.info["icc_profile"] == icc_profile()
+        assert other.getexif()[271] == "A maker" and other.getexif().get_ifd(34853)[1] == "N"
+        assert other.getexif().get_ifd(34665)[33434] == 1 / 250
+        if codec in ("jpeg", "webp"):
+            assert other.info["xmp"] == XMP
+    if codec != "tiff":
+        assert decoder.decode(data).shape[:2] == (41, 37)  # the block's orientation holds
+
+
+def test_from_one_format_to_another(decoder):
+    data = pillow_file("JPEG", icc_profile=icc_profile(), exif=b"Exif\0\0" + exif_block())
+    encoder = restride.Encoder(on_error="raise")
+    for codec in ("png", "tiff", "webp", "jpeg2k", "jpeg"):
+        params = restride.EncodeParams(metadata=decoder.get_metadata(data))
+        data = bytes(encoder.encode(decoder.decode(data, params=restride.DecodeParams(apply_exif_orientation=False)), codec, params=params))
+        exif, icc = sorted(decoder.get_metadata(data), key=lambda m: -m.kind)
+        check_exif(exif.buffer)
+        assert icc.buffer == icc_profile()
+
+
+@pytest.mark.parametrize("big_profile", [False, True])
+def test_large_profiles(decoder, big_profile):
+    profile = bytes(range(251)) * (900 if big_profile else 3)
+    block = restride.Metadata(MetadataKind.ICC_PROFILE, MetadataFormat.RAW, profile)
+    for codec in ("jpeg", "png", "webp", "tiff", "jpeg2k"):
+        data = restride.Encoder(on_error="raise").encode(PIXELS, codec, params=restride.EncodeParams(metadata=[block]))
+        (found,) = decoder.get_metadata(data)
+        assert found.buffer == profile
+
+
+def test_tags_written(decoder):
+    source = restride.CodeStream(tagged_tiff())
+    tags = [decoder.get_metadata(source, id=i) for i in range(65000, 65012)]
+    data = restride.Encoder(on_error="raise").encode(PIXELS, "tiff", params=restride.EncodeParams(metadata=tags))
+    for tag in tags:
+        assert decoder.get_metadata(data, id=tag.id) == tag
+    with tifffile.TiffFile(io.BytesIO(bytes(data))) as file:
+        assert file.pages[0].tags[65009].value == (-1, 3) and (file.asarray() == PIXELS).all()
+
+
+def test_what_cannot_be_written(decoder):
+    geo = restride.Metadata(MetadataKind.GEO, MetadataFormat.JSON, b"{}")
+    exif = restride.Metadata(MetadataKind.EXIF, MetadataFormat.RAW, exif_block())
+    width = decoder.get_metadata(tagged_tiff(), id=256)
+    raw = restride.EncodeParams(metadata=[exif], jpeg2k_encode_params=restride.Jpeg2kEncodeParams(bitstream_type=restride.J2K))
+    encoder = restride.Encoder(on_error="raise")
+    for codec, blocks in (("jpeg", [geo]), ("bmp", [exif]), ("pnm", [exif]), ("png", [exif, exif]), ("tiff", [width]), ("png", [width])):
+        with pytest.raises(restride.Error):
+            encoder.encode(PIXELS, codec, params=restride.EncodeParams(metadata=blocks))
+    with pytest.raises(restride.UnsupportedError, match="raw codestream"):
+        encoder.encode(PIXELS, "jpeg2k", params=raw)
+    large = restride.Metadata(MetadataKind.EXIF, MetadataFormat.RAW, exif_block() + bytes(70000))
+    with pytest.raises(restride.UnsupportedError, match="65533"):
+        encoder.encode(PIXELS, "jpeg", params=restride.EncodeParams(metadata=[large]))

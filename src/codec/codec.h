@@ -151,6 +151,8 @@ struct Format {
   Result<std::unique_ptr<StreamInfo>> (*parse)(ByteSpan bytes, const ParseOptions& options);
   // Appends what the query asks for, in the order in which it is to be listed; null: the format holds no metadata.
   Status (*metadata)(const MetadataQuery& query, std::vector<Metadata>& found) = nullptr;
+  // Puts blocks into a finished stream, whichever encoder made it; null: the format has no place for them.
+  Status (*embed)(std::span<const Metadata> metadata, ByteSink& sink) = nullptr;
 };
 
 // One implementation of a format on one backend.

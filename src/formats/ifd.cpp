@@ -114,7 +114,7 @@ std::uint64_t append(std::vector<std::byte>& out, std::uint64_t base, std::span<
            (big || e.count <= 0xffffffffU);
   };
   const auto count = static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), writable));
-  out.resize(out.size() + out.size() % 2);
+  out.resize(out.size() + (base + out.size()) % 2);  // directories and values start at even places
   const std::size_t start = out.size();
   out.resize(start + head + count * entry_size + inline_size);
   const auto put = [&](std::size_t at, std::uint64_t value, std::size_t size) {
@@ -129,7 +129,7 @@ std::uint64_t append(std::vector<std::byte>& out, std::uint64_t base, std::span<
     put(at + 4, entry.count, big ? 8 : 4);
     std::size_t to = at + entry_size - inline_size;
     if (entry.values.size() > inline_size) {
-      const std::size_t place = out.size() + out.size() % 2;
+      const auto place = static_cast<std::size_t>(out.size() + (base + out.size()) % 2);
       put(to, base + place, inline_size);
       out.resize(place + entry.values.size());
       to = place;

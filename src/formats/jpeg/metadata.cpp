@@ -3,14 +3,12 @@
 #include <array>
 
 #include "base/error_util.h"
+#include "formats/jpeg/application.h"
 #include "formats/jpeg/jpeg.h"
 #include "formats/metadata_blocks.h"
 
 namespace restride::jpeg {
 namespace {
-
-constexpr char kXmp[] = "http://ns.adobe.com/xap/1.0/";  // with its NUL
-constexpr char kIcc[] = "ICC_PROFILE";                   // likewise
 
 // A profile comes in numbered parts, in any order.
 struct IccParts {

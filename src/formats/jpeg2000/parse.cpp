@@ -35,7 +35,7 @@ Status read_header_box(ByteReader reader, std::uint64_t end, Boxes& boxes) {
     if (!more) return {};
     if (box.end > end) return fail_at(Errc::truncated, box.content, "a box in the JP2 header is cut off");
     const std::uint64_t size = box.end - box.content;
-    if (box.type == tag("colr") && !boxes.enumerated_color && !boxes.icc) {
+    if (box.type == tag("colr") && !boxes.enumerated_color) {
       const std::uint8_t method = reader.u8();
       reader.skip(2);
       if (method == 1) boxes.enumerated_color = reader.u32();
@@ -303,6 +303,6 @@ Result<TileParts> find_tile_parts(ByteSpan bytes, const Headers& headers) {
   }
 }
 
-const Format kFormat{"jpeg2k", kExtensions, probe, parse, read_metadata};
+const Format kFormat{"jpeg2k", kExtensions, probe, parse, read_metadata, embed_metadata};
 
 }  // namespace restride::jpeg2000

@@ -11,7 +11,6 @@
 namespace restride::png {
 namespace {
 
-constexpr std::uint32_t kIccp = chunk_type("iCCP"), kItxt = chunk_type("iTXt");
 constexpr char kXmpKey[] = "XML:com.adobe.xmp";  // with its NUL
 constexpr std::size_t kLargestBlock = std::size_t{64} << 20;
 
