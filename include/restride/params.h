@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "restride/metadata.h"
 #include "restride/types.h"
 
 namespace restride {
@@ -64,6 +65,9 @@ struct EncodeParams {
   Jpeg2kEncodeParams jpeg2k;
   std::uint32_t tile_width = 0, tile_height = 0;  // 0: not tiled
   TiffCompression tiff_compression = TiffCompression::automatic;
+  // EXIF, ICC and XMP blocks to keep in the file (JPEG, PNG, WebP, JP2, TIFF; TIFF takes tags too). Orientation is not
+  // looked at: an EXIF block of a picture that was turned upright must say so.
+  std::vector<Metadata> metadata;
 };
 
 // How a Decoder or an Encoder works. Empty backends: all that are there.

@@ -9,5 +9,6 @@
 #include "restride/error.h"
 #include "restride/image.h"
 #include "restride/memory.h"
+#include "restride/metadata.h"
 #include "restride/params.h"
 #include "restride/types.h"

@@ -37,10 +37,14 @@ inline Stream stream_of(std::uintptr_t handle, int device) {
 // Keeps a Python object alive from C++; released under the GIL, from whatever thread.
 std::shared_ptr<const void> keep_alive(nb::object object);
 
+// From (kind, format, value_type, id, value_count, bytes).
+Metadata metadata_of(nb::tuple t);
+
 void bind_code_stream(nb::module_& m);
 void bind_image(nb::module_& m);
 void bind_dlpack(nb::module_& m);
 void bind_codecs(nb::module_& m);
 void bind_device(nb::module_& m);
+void bind_metadata(nb::module_& m);
 
 }  // namespace restride::python

@@ -50,7 +50,7 @@ nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Im
 
 // (quality_type, quality_value, color, subsampling or None, progressive, optimized_huffman, code_block (2),
 // resolutions,
-//  bitstream, progression, mct, ht, tile_width, tile_height, tiff_compression)
+//  bitstream, progression, mct, ht, tile_width, tile_height, tiff_compression, metadata)
 EncodeParams encode_params_of(nb::tuple t) {
   EncodeParams p;
   p.quality_type = static_cast<QualityType>(nb::cast<int>(t[0]));
@@ -69,6 +69,7 @@ EncodeParams encode_params_of(nb::tuple t) {
   p.tile_width = nb::cast<std::uint32_t>(t[12]);
   p.tile_height = nb::cast<std::uint32_t>(t[13]);
   p.tiff_compression = static_cast<TiffCompression>(nb::cast<int>(t[14]));
+  for (nb::handle block : t[15]) p.metadata.push_back(metadata_of(nb::cast<nb::tuple>(block)));
   return p;
 }
 

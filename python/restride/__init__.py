@@ -28,6 +28,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._image import Image, as_image, as_images, from_dlpack
+from ._metadata import Metadata
 from ._params import Backend, CodeStreamView, DecodeParams, EncodeParams, Jpeg2kEncodeParams, JpegEncodeParams, Region
 
 __version__: str = _core.version
@@ -79,7 +80,7 @@ def trim_memory() -> None:
 __all__ = [
     "Backend", "CodeStream", "CodeStreamView", "CodecWarning", "CorruptError", "DecodeParams", "Decoder", "DeviceError",
     "EncodeParams", "Encoder", "Error", "Image", "InternalError", "InvalidArgumentError", "IoError", "Jpeg2kEncodeParams",
-    "JpegEncodeParams", "LimitExceededError", "NotFoundError", "OutOfMemoryError", "Region", "TruncatedError",
+    "JpegEncodeParams", "LimitExceededError", "Metadata", "NotFoundError", "OutOfMemoryError", "Region", "TruncatedError",
     "UnsupportedError", "as_image", "as_images", "backends", "device_count", "device_missing_reason",
     "from_dlpack", "imread", "imwrite", "memory_stats",
     "trim_memory",

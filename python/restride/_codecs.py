@@ -16,6 +16,7 @@ from ._code_stream import CodeStream
 from ._enums import BackendKind
 from ._errors import CodecWarning, Error, make_error
 from ._image import Image, as_image
+from ._metadata import get_metadata
 from ._params import Backend, DecodeParams, EncodeParams
 
 _ON_ERROR = ("none", "raise", "return")
@@ -119,6 +120,14 @@ class Decoder(_Codec):
         return self._decode([src], [image], params, cuda_stream, on_error)[0]
 
     read = decode
+
+    def get_metadata(self, code_stream: Any, *, kind: int | None = None, id: int | None = None) -> Any:
+        """What ``code_stream`` (or bytes, or a path) says beside its pixels: a list of Metadata, empty where there is nothing.
+
+        kind: only blocks of that kind; TIFF_TAG_LIST gives one Metadata whose value is the list of tag numbers. id: that TIFF
+        tag alone, or None where the file lacks it. Without kind, TIFF tags are left out. Damaged blocks raise.
+        """
+        return get_metadata(_stream_of(code_stream), kind, id)
 
     def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None,
                 cuda_stream: int, on_error: str | None) -> list[Any]:  # fmt: skip

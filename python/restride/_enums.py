@@ -105,7 +105,7 @@ class MetadataFormat(_Enum, values="UNKNOWN=0 RAW=1 JSON=2 XML=3 XMP=4"):
 class MetadataKind(
     _Enum,
     values="UNKNOWN=0 TIFF_TAG=1 ICC_PROFILE=2 EXIF=3 GEO=4 MED_APERIO=5 MED_PHILIPS=6 MED_VENTANA=7 MED_LEICA=8 "
-    "MED_TRESTLE=9 TIFF_TAG_LIST=10",
+    "MED_TRESTLE=9 TIFF_TAG_LIST=10 XMP=11",
 ):
     """What a metadata block is."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._enums import BackendKind, ColorSpec, Jpeg2kBitstreamType, Jpeg2kProgOrder, LoadHintPolicy, QualityType, SampleFormat
+from ._metadata import Metadata
 
 _MAX_DIMENSIONS = 5
 
@@ -113,10 +114,15 @@ _TIFF_COMPRESSIONS = {None: 0, "none": 1, "lzw": 2, "deflate": 3}
 
 
 class EncodeParams:
-    """How to encode. ``tiff_compression``: None (by quality), "none", "lzw" or "deflate"."""
+    """How to encode.
+
+    tiff_compression: None (by quality), "none", "lzw" or "deflate".
+    metadata: blocks to keep in the file, as Decoder.get_metadata gives them: EXIF, ICC_PROFILE and XMP in JPEG, PNG, WebP,
+    JP2 and TIFF, and TIFF_TAG in TIFF. A picture that was decoded upright needs ``exif.with_orientation(1)``.
+    """
 
     __slots__ = ("quality_type", "quality_value", "color_spec", "chroma_subsampling", "jpeg_params", "jpeg2k_params",
-                 "_tile_width", "_tile_height", "tiff_compression")  # fmt: skip
+                 "_tile_width", "_tile_height", "tiff_compression", "metadata")  # fmt: skip
 
     def __init__(
         self,
@@ -130,6 +136,7 @@ class EncodeParams:
         tile_height: int | None = None,
         *,
         tiff_compression: str | None = None,
+        metadata: Sequence[Metadata] | None = None,
     ) -> None:
         if (tile_width is None) != (tile_height is None):
             raise ValueError("Both tile_width and tile_height must be provided together, or neither should be provided")
@@ -144,6 +151,7 @@ class EncodeParams:
         self._tile_width = tile_width or 0
         self._tile_height = tile_height or 0
         self.tiff_compression = tiff_compression
+        self.metadata = list(metadata) if metadata is not None else []
 
     @property
     def tile_width(self) -> int:
@@ -167,7 +175,7 @@ class EncodeParams:
         return (int(self.quality_type), float(self.quality_value), int(self.color_spec), None if css is None else int(css),
                 bool(j.progressive), bool(j.optimized_huffman), tuple(int(x) for x in k.code_block_size), int(k.num_resolutions),
                 int(k.bitstream_type), int(k.prog_order), int(k.mct_mode), bool(k.ht), self._tile_width, self._tile_height,
-                _TIFF_COMPRESSIONS[self.tiff_compression])  # fmt: skip
+                _TIFF_COMPRESSIONS[self.tiff_compression], [m._tuple() for m in self.metadata])  # fmt: skip
 
 
 class Region:

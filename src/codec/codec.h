@@ -19,6 +19,7 @@
 #include "memory/scratch.h"
 #include "restride/error.h"
 #include "restride/image.h"
+#include "restride/metadata.h"
 #include "restride/params.h"
 #include "stream/byte_sink.h"
 #include "stream/stream_info.h"
@@ -130,6 +131,17 @@ class ImageEncoder : public FormatEncoder {
   virtual Status encode_one(EncodeJob& job, Scratch& scratch, Context& context) = 0;
 };
 
+// What of a stream's metadata is asked for.
+struct MetadataQuery {
+  ByteSpan bytes;
+  const StreamInfo* stream = nullptr;
+  std::uint32_t image = 0;
+  std::optional<MetadataKind> kind;  // absent: all, but for TIFF tags
+  std::optional<std::uint16_t> tag;  // with kind tiff_tag: only this one
+
+  bool wants(MetadataKind k) const noexcept { return !kind || *kind == k; }
+};
+
 // A file format: how to recognise it and read its headers.
 struct Format {
   std::string_view name;                         // nvImageCodec's codec name: "jpeg", "jpeg2k", ...
@@ -137,6 +149,10 @@ struct Format {
   bool (*probe)(ByteSpan bytes) noexcept;        // looks at the first bytes only
   // Reads headers, no pixels; allocates no more than a small multiple of the header bytes.
   Result<std::unique_ptr<StreamInfo>> (*parse)(ByteSpan bytes, const ParseOptions& options);
+  // Appends what the query asks for, in the order in which it is to be listed; null: the format holds no metadata.
+  Status (*metadata)(const MetadataQuery& query, std::vector<Metadata>& found) = nullptr;
+  // Puts blocks into a finished stream, whichever encoder made it; null: the format has no place for them.
+  Status (*embed)(std::span<const Metadata> metadata, ByteSink& sink) = nullptr;
 };
 
 // One implementation of a format on one backend.

@@ -39,8 +39,8 @@ void clear(CodeStream::State& state) noexcept {
 }
 
 // After it: the stream says what is in it, or is empty.
-Status settle(CodeStream::State& state, ByteSink& sink, Status status, const EncodeTask& task,
-              std::string_view format) {
+Status settle(CodeStream::State& state, ByteSink& sink, Status status, const EncodeTask& task, const Format& format) {
+  if (status && !task.job.params->metadata.empty()) status = format.embed(task.job.params->metadata, sink);
   if (status) status = sink.finish();
   if (!status) {
     state.encoded_codec = {};
@@ -48,7 +48,7 @@ Status settle(CodeStream::State& state, ByteSink& sink, Status status, const Enc
     return status;
   }
   state.encoded = sink.size();
-  state.encoded_codec = format;
+  state.encoded_codec = format.name;
   state.encoded_info = describe_input(task.in->spec(), task.job.plan);
   return status;
 }
@@ -61,6 +61,9 @@ Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeP
   if ((params.tile_width == 0) != (params.tile_height == 0))
     return fail(Errc::invalid_argument,
                 "Both tile_width and tile_height must be provided together, or neither should be provided");
+  if (!params.metadata.empty() && !format.embed)
+    return fail(Errc::unsupported, "%.*s files hold no metadata that can be written",
+                static_cast<int>(format.name.size()), format.name.data());
   task.from_device = in.memory() == Memory::device;
   task.job.params = &params;
   if (task.from_device) {
@@ -257,7 +260,7 @@ void EncodeCall::run_device_jobs(std::span<Status> statuses, Context& context) {
     for (std::size_t k = 0; k < jobs_.size(); ++k) {
       const std::uint32_t i = jobs_tasks_[k];
       statuses[i] = settle(*tasks_[i].out->state(), sinks_[k], std::move(jobs_[k].status), tasks_[i],
-                           environment_->candidates[c].format->name);
+                           *environment_->candidates[c].format);
     }
   }
   spills_.clear();
@@ -274,7 +277,7 @@ void EncodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, C
   environment_->encoders[task.candidate]->encode({&task.job, 1}, context);
   task.job.sink = nullptr;
   statuses[index] =
-      settle(state, sink, std::move(task.job.status), task, environment_->candidates[task.candidate].format->name);
+      settle(state, sink, std::move(task.job.status), task, *environment_->candidates[task.candidate].format);
   task.job.status = {};
 }
 

@@ -6,6 +6,7 @@
 namespace restride::bmp {
 
 extern const Format kFormat;
+Status read_metadata(const MetadataQuery& query, std::vector<Metadata>& found);
 std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions& options);
 std::unique_ptr<FormatEncoder> make_encoder(const CodecOptions& options);
 

@@ -168,6 +168,6 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
 
 }  // namespace
 
-const Format kFormat{"bmp", kExtensions, probe, parse};
+const Format kFormat{"bmp", kExtensions, probe, parse, read_metadata};
 
 }  // namespace restride::bmp

@@ -163,6 +163,6 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
 
 }  // namespace
 
-const Format kFormat{"jpeg", kExtensions, probe, parse};
+const Format kFormat{"jpeg", kExtensions, probe, parse, read_metadata, embed_metadata};
 
 }  // namespace restride::jpeg

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "formats/jpeg2000/boxes.h"
 #include "formats/jpeg2000/headers.h"
 #include "formats/jpeg2000/jpeg2000.h"
 
@@ -18,11 +19,6 @@ bool probe(ByteSpan bytes) noexcept {
   return starts_with(bytes, kSignatureBox, 12) || starts_with(bytes, kCodestream, 4);
 }
 
-constexpr std::uint32_t tag(const char (&name)[5]) noexcept {
-  return static_cast<std::uint32_t>(name[0]) << 24 | static_cast<std::uint32_t>(name[1]) << 16 |
-         static_cast<std::uint32_t>(name[2]) << 8 | static_cast<std::uint32_t>(name[3]);
-}
-
 // What the boxes say beyond the codestream.
 struct Boxes {
   std::uint32_t enumerated_color = 0;  // of the first colr box with method 1
@@ -32,26 +28,6 @@ struct Boxes {
   bool alpha = false, reordered = false, has_cmap = false;
 };
 
-struct Box {
-  std::uint32_t type = 0;
-  std::uint64_t content = 0, end = 0;
-};
-
-// I.4; false at the end of `within`.
-Result<bool> next_box(ByteReader& reader, std::uint64_t within, Box& box) {
-  const std::uint64_t at = reader.position();
-  if (within - at < 8) return false;
-  std::uint64_t length = reader.u32();
-  box.type = reader.u32();
-  if (length == 1) length = reader.u64();
-  box.content = reader.position();
-  if (length == 0) length = within - at;
-  if (length < box.content - at)
-    return fail_at(Errc::corrupt, at, "a box of %llu bytes", static_cast<unsigned long long>(length));
-  box.end = saturating_add(at, length);
-  return true;
-}
-
 Status read_header_box(ByteReader reader, std::uint64_t end, Boxes& boxes) {
   Box box;
   for (int count = 0; count < 1000; ++count) {
@@ -59,7 +35,7 @@ Status read_header_box(ByteReader reader, std::uint64_t end, Boxes& boxes) {
     if (!more) return {};
     if (box.end > end) return fail_at(Errc::truncated, box.content, "a box in the JP2 header is cut off");
     const std::uint64_t size = box.end - box.content;
-    if (box.type == tag("colr") && !boxes.enumerated_color && !boxes.icc) {
+    if (box.type == tag("colr") && !boxes.enumerated_color) {
       const std::uint8_t method = reader.u8();
       reader.skip(2);
       if (method == 1) boxes.enumerated_color = reader.u32();
@@ -284,6 +260,20 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
 
 }  // namespace
 
+Result<bool> next_box(ByteReader& reader, std::uint64_t within, Box& box) {
+  const std::uint64_t at = reader.position();
+  if (within - at < 8) return false;
+  std::uint64_t length = reader.u32();
+  box.type = reader.u32();
+  if (length == 1) length = reader.u64();
+  box.content = reader.position();
+  if (length == 0) length = within - at;
+  if (length < box.content - at)
+    return fail_at(Errc::corrupt, at, "a box of %llu bytes", static_cast<unsigned long long>(length));
+  box.end = saturating_add(at, length);
+  return true;
+}
+
 Result<TileParts> find_tile_parts(ByteSpan bytes, const Headers& headers) {
   ByteReader reader(bytes);
   reader.seek(headers.codestream_offset + 2);
@@ -313,6 +303,6 @@ Result<TileParts> find_tile_parts(ByteSpan bytes, const Headers& headers) {
   }
 }
 
-const Format kFormat{"jpeg2k", kExtensions, probe, parse};
+const Format kFormat{"jpeg2k", kExtensions, probe, parse, read_metadata, embed_metadata};
 
 }  // namespace restride::jpeg2000

@@ -20,7 +20,7 @@ constexpr std::uint32_t chunk_type(const char (&name)[5]) noexcept {
 }
 inline constexpr std::uint32_t kIhdr = chunk_type("IHDR"), kPlte = chunk_type("PLTE"), kIdat = chunk_type("IDAT"),
                                kIend = chunk_type("IEND"), kTrns = chunk_type("tRNS"), kExif = chunk_type("eXIf"),
-                               kCgbi = chunk_type("CgBI");
+                               kCgbi = chunk_type("CgBI"), kIccp = chunk_type("iCCP"), kItxt = chunk_type("iTXt");
 inline constexpr std::uint32_t kLongestChunk = 0x7fffffff;  // 5.3
 inline constexpr std::size_t kChunkFrame = 12;              // length, type and CRC
 

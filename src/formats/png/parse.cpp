@@ -262,6 +262,6 @@ std::uint32_t chunk_crc(ByteSpan type_and_data) noexcept {
   return libdeflate_crc32(0, type_and_data.data(), type_and_data.size());
 }
 
-const Format kFormat{"png", kExtensions, probe, parse};
+const Format kFormat{"png", kExtensions, probe, parse, read_metadata, embed_metadata};
 
 }  // namespace restride::png

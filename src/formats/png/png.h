@@ -6,6 +6,8 @@
 namespace restride::png {
 
 extern const Format kFormat;
+Status read_metadata(const MetadataQuery& query, std::vector<Metadata>& found);
+Status embed_metadata(std::span<const Metadata> metadata, ByteSink& sink);
 std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions& options);
 std::unique_ptr<FormatEncoder> make_encoder(const CodecOptions& options);
 

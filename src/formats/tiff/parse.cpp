@@ -138,6 +138,6 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions& op
 
 }  // namespace
 
-const Format kFormat{"tiff", kExtensions, probe, parse};
+const Format kFormat{"tiff", kExtensions, probe, parse, read_metadata, embed_metadata};
 
 }  // namespace restride::tiff

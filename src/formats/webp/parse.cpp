@@ -120,6 +120,6 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
 
 }  // namespace
 
-const Format kFormat{"webp", kExtensions, probe, parse};
+const Format kFormat{"webp", kExtensions, probe, parse, read_metadata, embed_metadata};
 
 }  // namespace restride::webp

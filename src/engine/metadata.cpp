@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "restride/metadata.h"
+
+#include "base/error_util.h"
+#include "codec/codec.h"
+#include "restride/code_stream.h"
+
+namespace restride {
+namespace {
+
+Result<std::vector<Metadata>> find(const CodeStream& stream, std::optional<MetadataKind> kind,
+                                   std::optional<std::uint16_t> tag) {
+  RESTRIDE_ASSIGN(const CodeStream::Parsed parsed, stream.parsed());
+  const Format& format = *parsed.stream->format;
+  std::vector<Metadata> found;
+  if (format.metadata) RESTRIDE_TRY(format.metadata({stream.bytes(), parsed.stream, parsed.image, kind, tag}, found));
+  if (found.empty() && (kind == MetadataKind::tiff_tag || kind == MetadataKind::tiff_tag_list) && format.name != "tiff")
+    return fail(Errc::unsupported, "nvImageCodec failure: '#9': tags are kept by TIFF files only, and this is %.*s",
+                static_cast<int>(format.name.size()), format.name.data());
+  return found;
+}
+
+}  // namespace
+
+Result<std::vector<Metadata>> read_metadata(const CodeStream& stream, std::optional<MetadataKind> kind) {
+  return find(stream, kind, std::nullopt);
+}
+
+Result<std::optional<Metadata>> read_tiff_tag(const CodeStream& stream, std::uint16_t id) {
+  RESTRIDE_ASSIGN(std::vector<Metadata> found, find(stream, MetadataKind::tiff_tag, id));
+  if (found.empty()) return std::optional<Metadata>();
+  return std::optional<Metadata>(std::move(found.front()));
+}
+
+}  // namespace restride
