@@ -3,6 +3,7 @@
 #include "formats/exif.h"
 #include "formats/jpeg/headers.h"
 #include "formats/jpeg/jpeg.h"
+#include "formats/jpeg/tables.h"
 
 namespace restride::jpeg {
 namespace {
@@ -34,7 +35,7 @@ Status read_frame_header(ByteReader segment, std::uint64_t offset, Headers& head
     const std::uint8_t sampling = segment.u8();
     component.h = sampling >> 4;
     component.v = sampling & 15;
-    segment.skip(1);
+    component.quant = segment.u8();
     if (component.h < 1 || component.h > 4 || component.v < 1 || component.v > 4)
       return fail_at(Errc::corrupt, offset, "SOF: sampling factor %ux%u of component %u; 1 to 4 are allowed",
                      component.h, component.v, i);
@@ -112,16 +113,20 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
   ByteReader reader(bytes);
   reader.skip(2);  // SOI, as probed
   bool have_frame = false;
+  TableState tables;
+  Scans& scans = headers.first;
   while (true) {
     // B.1.1.2: markers may be preceded by fill bytes; libjpeg also skips garbage between segments, and so do we.
-    while (reader.remaining() && reader.u8() != 0xff) {
-    }
+    while (reader.remaining() && reader.u8() != 0xff) scans.odd = true;
     std::uint8_t marker = 0xff;
     while (reader.remaining() && marker == 0xff) marker = reader.u8();
     if (!reader.remaining())
       return fail_at(Errc::truncated, bytes.size(),
                      have_frame ? "the file ends before its first scan" : "the file ends before its frame header");
-    if (marker == 0 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;  // no length follows
+    if (marker == 0 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {  // no length follows
+      scans.odd = true;
+      continue;
+    }
     if (marker == 0xd9)
       return fail_at(Errc::corrupt, reader.position() - 2, "EOI before the first scan: there is no picture");
     const std::uint64_t offset = reader.position() - 2;
@@ -135,15 +140,16 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
       headers.sof = marker;
       RESTRIDE_TRY(read_frame_header(ByteReader(segment), offset, headers, image.spec));
       have_frame = true;
-    } else if (marker == 0xdd && segment.size() >= 2) {
-      headers.restart_interval = ByteReader(segment).u16();
     } else if (marker == 0xda) {
       if (!have_frame) return fail_at(Errc::corrupt, offset, "SOS before the frame header");
+      tables.read_scan(headers, segment, reader.position(), reader.remaining(), scans);
       break;
     } else {
+      tables.read(marker, segment, scans);
       read_application_segment(marker, segment, headers, image);
     }
   }
+  headers.restart_interval = tables.restart_interval();
   name_colors(headers, image.spec);
   image.spec.type = headers.precision <= 8 ? SampleType::u8 : SampleType::u16;
   image.spec.precision = headers.precision;
