@@ -168,7 +168,7 @@ void Decoder::decode(std::span<const CodeStream* const> in, std::span<Image* con
     return x != y ? x > y : a < b;
   });
 
-  Context context{impl_->pool, impl_->scratch, stream};
+  Context context{impl_->pool, impl_->scratch, stream, call->order.size()};
   impl_->pool.for_each(call->order.size(), [&](std::size_t k) {
     const std::uint32_t i = call->order[k];
     Task& task = call->tasks[i];
