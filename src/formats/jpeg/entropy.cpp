@@ -16,31 +16,27 @@ struct OrderTable {
   std::array<std::uint8_t, 256> at{};
   constexpr OrderTable() {
     for (unsigned k = 0; k < 256; ++k)
-      at[k] = k < 64 ? kNaturalOrder[k] : k <= HuffmanLookup::kEndOfBlock ? std::uint8_t{63} : std::uint8_t{64};
+      at[k] = k < 64 ? kNaturalOrder[k] : k <= Symbol::kEndOfBlock ? std::uint8_t{63} : std::uint8_t{64};
   }
 };
 constexpr OrderTable kOrder;
 
-// F.2.2.1, EXTEND, of the top `size` bits.
-inline int extend(std::uint64_t bits, unsigned size) noexcept {
-  if (size == 0) return 0;
-  const auto value = static_cast<int>(bits >> (64 - size));
-  return value < (1 << (size - 1)) ? value - (1 << size) + 1 : value;
+// F.2.2.1, EXTEND, of the top 64 - `shift` bits, at least one: without a branch, since signs cannot be foretold.
+inline std::int32_t extend(std::uint64_t bits, std::uint32_t shift) noexcept {
+  const auto negative = static_cast<std::uint64_t>(~static_cast<std::int64_t>(bits) >> 63);  // all ones if so
+  return static_cast<std::int32_t>((((bits ^ negative) >> (shift & 63)) ^ negative) - negative);
 }
 
-constexpr std::uint32_t make_entry(int value, std::uint32_t run, std::uint32_t bits) noexcept {
-  return static_cast<std::uint32_t>(value) << 16 | run << 8 | bits;
+inline std::int32_t value_of(std::uint64_t bits, const Symbol& symbol) noexcept {
+  return symbol.size == 0 ? 0 : extend(bits << symbol.length, 64 - symbol.size);
 }
 
-struct Meaning {
-  std::uint32_t run, size;
-};
 // What a symbol says (F.1.2.1, F.1.2.2). A run of 16 zeros is one of 15 before a coefficient of 0.
-constexpr Meaning meaning_of(std::uint8_t symbol, bool dc) noexcept {
-  if (dc) return {0, symbol};
+constexpr Symbol meaning_of(std::uint8_t symbol, bool dc, std::uint32_t length) noexcept {
+  if (dc) return {length, symbol, 0};
   const std::uint32_t run = symbol >> 4, size = symbol & 15;
-  if (size == 0 && run != 15) return {HuffmanLookup::kEndOfBlock, 0};
-  return {run, size};
+  if (size == 0 && run != 15) return {length, 0, Symbol::kEndOfBlock};
+  return {length, size, run};
 }
 
 bool has_ff(std::uint64_t bytes) noexcept {
@@ -54,24 +50,19 @@ bool HuffmanLookup::build(const HuffmanTable& from, bool dc) {
   valid = false;
   table = from;
   is_dc = dc;
-  entry.fill(make_entry(0, 0, kPartial));
-  std::uint32_t code = 0, index = 0;
+  entry.fill(0);
   max_code.fill(-1);
-  for (unsigned length = 1; length <= 16; ++length) {
+  std::uint32_t code = 0, index = 0;
+  for (std::uint32_t length = 1; length <= 16; ++length) {
     const std::uint32_t count = from.counts[length - 1];
     symbol_offset[length] = static_cast<std::int32_t>(index) - static_cast<std::int32_t>(code);
     for (std::uint32_t i = 0; i < count; ++i, ++code, ++index) {
       if (index >= 256 || code + 1 >= (1U << length)) return false;  // no code is all ones (C.2)
-      const std::uint8_t symbol = from.symbols[index];
-      if (dc && symbol > 15) return false;
-      if (length > kBits) continue;
-      const auto [run, size] = meaning_of(symbol, dc);
-      const unsigned rest = kBits - length;
-      for (std::uint32_t tail = 0; tail < (1U << rest); ++tail) {
-        std::uint32_t& e = entry[(code << rest) + tail];
-        e = size <= rest ? make_entry(extend(std::uint64_t{tail} << (63 - rest) << 1, size), run, length + size)
-                         : make_entry(static_cast<int>(size), run, kPartial | (length + size));
-      }
+      if (dc && from.symbols[index] > 15) return false;
+      if (length > static_cast<std::uint32_t>(kBits)) continue;
+      const Symbol symbol = meaning_of(from.symbols[index], dc, length);
+      const std::uint32_t rest = kBits - length;
+      std::fill_n(entry.begin() + (code << rest), 1U << rest, length | symbol.size << 8 | symbol.run << 16);
     }
     if (count) max_code[length] = static_cast<std::int32_t>(code << (16 - length)) - 1;
     code <<= 1;
@@ -80,45 +71,62 @@ bool HuffmanLookup::build(const HuffmanTable& from, bool dc) {
   return true;
 }
 
-std::uint32_t HuffmanLookup::resolve(std::uint64_t bits, std::uint32_t partial) const noexcept {
-  std::uint32_t total = partial & 63;
-  if (total != 0) {
-    const std::uint32_t size = partial >> 16;
-    return make_entry(extend(bits << (total - size), size), partial >> 8 & 0xff, total);
-  }
-  const std::uint32_t length = code_length(bits);
-  if (length > 16) return make_entry(0, kBadCode, 16);
-  const auto code = static_cast<std::int32_t>(bits >> (64 - length));
-  const auto [run, size] =
-      meaning_of(table.symbols[static_cast<std::size_t>(code + symbol_offset[length]) & 0xff], is_dc);
-  return make_entry(extend(bits << length, size), run, length + size);
+inline Symbol HuffmanLookup::find(std::uint64_t bits) const noexcept {
+  const std::uint32_t e = entry[bits >> (64 - kBits)];
+  if (e != 0) [[likely]]
+    return {e & 0xff, e >> 8 & 0xff, e >> 16};
+  return find_long(bits);
 }
 
-std::uint32_t HuffmanLookup::code_length(std::uint64_t bits) const noexcept {
+Symbol HuffmanLookup::find_long(std::uint64_t bits) const noexcept {
   const auto top = static_cast<std::int32_t>(bits >> 48);
-  std::uint32_t length = 1;
+  std::uint32_t length = kBits + 1;
   while (length <= 16 && top > max_code[length]) ++length;
-  return length;
+  if (length > 16) return {16, 0, Symbol::kBadCode};
+  const std::int32_t code = top >> (16 - length);
+  return meaning_of(table.symbols[static_cast<std::size_t>(code + symbol_offset[length]) & 0xff], is_dc, length);
+}
+
+void PairLookup::build(const HuffmanLookup& from) {
+  for (std::uint32_t i = 0; i < entry.size(); ++i) {
+    const std::uint64_t bits = std::uint64_t{i} << (64 - kBits);
+    const std::uint32_t known = from.entry[bits >> (64 - HuffmanLookup::kBits)];
+    Entry& e = entry[i] = {0, 0, Symbol::kBadCode, 0, 0, 0, 0, 255};
+    if (known == 0) continue;
+    const Symbol first = from.find(bits);
+    e.guard = 0;
+    e.total = static_cast<std::uint8_t>(first.total());
+    e.first = first.size == 0 ? Symbol::kBadCode : static_cast<std::uint8_t>(first.run);
+    e.passed = static_cast<std::uint8_t>(first.run + 1);
+    e.length = static_cast<std::uint8_t>(first.length);
+    e.shift = static_cast<std::uint8_t>(64 - first.size);
+    if (first.run == Symbol::kEndOfBlock || first.total() >= static_cast<std::uint32_t>(kBits)) continue;
+    const std::uint64_t rest = bits << first.total();
+    if (from.entry[rest >> (64 - HuffmanLookup::kBits)] == 0) continue;
+    const Symbol second = from.find(rest);
+    if (first.total() + second.total() > static_cast<std::uint32_t>(kBits) || second.size > 7) continue;
+    e.guard = static_cast<std::uint8_t>(first.run);  // after a block's last coefficient comes another block
+    e.total = static_cast<std::uint8_t>(e.total + second.total());
+    e.second = static_cast<std::uint8_t>(e.passed + second.run);
+    e.passed = static_cast<std::uint8_t>(e.second + 1);
+    e.second_value = static_cast<std::int8_t>(value_of(rest, second));
+  }
 }
 
 void WalkLookup::build(const HuffmanLookup& from) {
   for (std::uint32_t i = 0; i < entry.size(); ++i) {
-    const std::uint64_t stream = std::uint64_t{i} << (64 - kBits);
-    std::uint32_t used = 0, before = 0, all = 0;
-    for (int symbols = 0; symbols < 4; ++symbols) {
-      const std::uint64_t bits = stream << used;
-      std::uint32_t e = from.entry[bits >> (64 - HuffmanLookup::kBits)];
-      if ((e & HuffmanLookup::kPartial) != 0) e = from.resolve(bits, e);
-      const std::uint32_t run = e >> 8 & 0xff, total = e & 63;
-      if (run == HuffmanLookup::kBadCode) break;
-      const std::uint32_t length = from.code_length(bits);  // the code itself must lie within the bits that are known
-      if (used + length > static_cast<std::uint32_t>(kBits) || used + total > 31) break;
-      before = all;
-      all += run + 1;
-      used += total;
-      if (run == HuffmanLookup::kEndOfBlock || used >= static_cast<std::uint32_t>(kBits)) break;
+    std::uint32_t used = 0, before = 0, passed = 0;
+    while (used < static_cast<std::uint32_t>(kBits)) {
+      const Symbol symbol = from.find(std::uint64_t{i} << (64 - kBits) << used);
+      // Of the last symbol only the code must lie within the bits that are known.
+      if (symbol.run == Symbol::kBadCode || used + symbol.length > static_cast<std::uint32_t>(kBits)) break;
+      before = passed;
+      passed += symbol.run + 1;
+      used += symbol.total();
+      if (symbol.run == Symbol::kEndOfBlock || passed >= 64) break;
     }
-    entry[i] = used | before << 8 | all << 16;
+    entry[i] = {static_cast<std::uint8_t>(used), static_cast<std::uint8_t>(used == 0 ? 255 : before),
+                static_cast<std::uint8_t>(passed)};
   }
 }
 
@@ -174,9 +182,11 @@ bool ScanCoder::prepare_tables(const Scans& scans) {
     if (ac_slot == i && !(ac_lookup.valid && same(ac_lookup.table, ac_table))) {
       walk_valid_[i] = false;
       if (!ac_lookup.build(ac_table, false)) return false;
+      pair_tables_[i].build(ac_lookup);
     }
     dc[i] = &dc_lookup;
     ac[i] = &ac_lookup;
+    pair[i] = &pair_tables_[ac_slot];
     ac_slot_[i] = static_cast<std::uint8_t>(ac_slot);
   }
   return true;
@@ -214,7 +224,7 @@ EntropyDecoder::EntropyDecoder(const ScanCoder& scan, ByteSpan bytes, const Entr
 // Byte by byte: near the end, before a marker, and where a stuffed 00 has to go (F.2.2.5).
 EntropyDecoder::Bits EntropyDecoder::refill_slowly(Bits bits, const std::byte* end) noexcept {
   bits.buffer = bits.count == 0 ? 0 : bits.buffer & ~std::uint64_t{0} << (64 - bits.count);
-  while (bits.count <= 56) {
+  while (bits.count < 56) {
     const std::byte* after = bits.next + 1;
     if (bits.next >= end) break;
     if (*bits.next == std::byte{0xff}) {
@@ -226,16 +236,15 @@ EntropyDecoder::Bits EntropyDecoder::refill_slowly(Bits bits, const std::byte* e
     bits.count += 8;
     bits.next = after;
   }
-  if (bits.count <= 56) {
-    bits.padding += 64 - bits.count;
-    bits.count = 64;
+  if (bits.count < 56) {
+    bits.padding += 56 - bits.count;
+    bits.count = 56;
   }
   return bits;
 }
 
-// Leaves at least 32 bits, the most that a symbol and its value take.
-inline void EntropyDecoder::refill(Bits& bits, const std::byte* end) noexcept {
-  if (bits.count >= 32) return;
+// Leaves at least 56 bits. There is no branch on how many there are, which could not be foretold.
+[[gnu::always_inline]] inline void EntropyDecoder::refill(Bits& bits, const std::byte* end) noexcept {
   if (end - bits.next >= 8) [[likely]] {
     const auto word = load<std::uint64_t>(bits.next, std::endian::big);
     if (!has_ff(word)) [[likely]] {
@@ -248,16 +257,71 @@ inline void EntropyDecoder::refill(Bits& bits, const std::byte* end) noexcept {
   bits = refill_slowly(bits, end);
 }
 
-inline int EntropyDecoder::difference(Bits& bits, const HuffmanLookup& table) noexcept {
+[[gnu::always_inline]] inline void EntropyDecoder::consume(Bits& bits, std::uint32_t count) noexcept {
+  bits.buffer <<= count & 63;
+  bits.count -= count;
+}
+
+[[gnu::always_inline]] inline void EntropyDecoder::decode_dc(Bits& bits, std::size_t component) noexcept {
   refill(bits, end_);
-  std::uint32_t e = table.entry[bits.buffer >> (64 - HuffmanLookup::kBits)];
-  if ((e & HuffmanLookup::kPartial) != 0) [[unlikely]] {
-    e = table.resolve(bits.buffer, e);
-    if ((e >> 8 & 0xff) == HuffmanLookup::kBadCode) fault_ = Fault::bad_code;
+  const Symbol symbol = scan_->dc[component]->find(bits.buffer);
+  if (symbol.run == Symbol::kBadCode) [[unlikely]]
+    fault_ = Fault::bad_code;
+  const std::int32_t step = value_of(bits.buffer, symbol);
+  consume(bits, symbol.total());
+  if (__builtin_add_overflow(dc_[component], step, &dc_[component])) fault_ = Fault::coefficient;
+}
+
+// Needs 25 bits, the most that a code within the look-up and its value take; longer codes see to themselves.
+[[gnu::always_inline]] inline std::uint32_t EntropyDecoder::step_ac(Bits& bits, std::size_t component, std::int16_t* values,
+                                             std::uint32_t k) noexcept {
+  const PairLookup::Entry& e = scan_->pair[component]->entry[bits.buffer >> (64 - PairLookup::kBits)];
+  if (k + e.guard >= 63) [[unlikely]] {
+    // A long code, or two symbols of which the second belongs to the next block.
+    refill(bits, end_);
+    const Symbol symbol = scan_->ac[component]->find(bits.buffer);
+    const std::int32_t value = value_of(bits.buffer, symbol);
+    consume(bits, symbol.total());
+    refill(bits, end_);
+    values[kOrder.at[k + symbol.run]] = static_cast<std::int16_t>(value);
+    return k + symbol.run + 1;
   }
-  bits.buffer <<= e & 63;
-  bits.count -= e & 63;
-  return static_cast<std::int32_t>(e) >> 16;
+  values[kOrder.at[k + e.first]] = static_cast<std::int16_t>(extend(bits.buffer << (e.length & 63), e.shift));
+  values[kOrder.at[k + e.second]] = e.second_value;
+  consume(bits, e.total);
+  return k + e.passed;
+}
+
+// Needs 25 bits.
+[[gnu::always_inline]] inline void EntropyDecoder::decode_ac(Bits& bits, std::size_t component, std::int16_t* values, bool& more) noexcept {
+  std::uint32_t k = step_ac(bits, component, values, 1);
+  while (k < 64) {
+    refill(bits, end_);  // enough for two steps
+    k = step_ac(bits, component, values, k);
+    if (k >= 64) break;
+    k = step_ac(bits, component, values, k);
+  }
+  more = k != 2 + Symbol::kEndOfBlock;
+  if (k > Symbol::kBadCode) [[unlikely]]
+    fault_ = Fault::bad_code;
+}
+
+[[gnu::always_inline]] inline void EntropyDecoder::walk_ac(Bits& bits, std::size_t component) noexcept {
+  const WalkLookup::Entry* entries = scan_->walk[component]->entry.data();
+  std::uint32_t k = 1;
+  do {
+    refill(bits, end_);
+    const WalkLookup::Entry& e = entries[bits.buffer >> (64 - WalkLookup::kBits)];
+    if (k + e.before >= 64) [[unlikely]] {
+      const Symbol symbol = scan_->ac[component]->find(bits.buffer);
+      consume(bits, symbol.total());
+      k += symbol.run + 1;
+      if (symbol.run == Symbol::kBadCode) fault_ = Fault::bad_code;
+      continue;
+    }
+    consume(bits, e.total);
+    k += e.passed;
+  } while (k < 64);
 }
 
 // Reads the restart marker that is due (E.2.4, F.2.2.4). As in libjpeg, bytes before it are passed over.
@@ -299,33 +363,17 @@ inline bool EntropyDecoder::end_mcu(const Bits& bits) noexcept {
 int EntropyDecoder::decode(CoefficientBlock* blocks) noexcept {
   if (!begin_mcu()) return -1;
   Bits bits = bits_;
-  int more = 0;
+  int mask = 0;
   for (int b = 0; b < scan_->blocks; ++b) {
     const std::size_t component = scan_->block_component[static_cast<std::size_t>(b)];
-    std::int16_t* values = blocks[b].values.data();
-    const int step = difference(bits, *scan_->dc[component]);
-    if (__builtin_add_overflow(dc_[component], step, &dc_[component])) fault_ = Fault::coefficient;
-    values[0] = static_cast<std::int16_t>(dc_[component]);
-    const HuffmanLookup& table = *scan_->ac[component];
-    const std::uint32_t* entries = table.entry.data();
-    std::uint32_t k = 1;
-    do {
-      refill(bits, end_);
-      std::uint32_t e = entries[bits.buffer >> (64 - HuffmanLookup::kBits)];
-      if ((e & HuffmanLookup::kPartial) != 0) [[unlikely]]
-        e = table.resolve(bits.buffer, e);
-      bits.buffer <<= e & 63;
-      bits.count -= e & 63;
-      k += e >> 8 & 0xff;
-      values[kOrder.at[k]] = static_cast<std::int16_t>(e >> 16);
-      ++k;
-    } while (k < 64);
-    if (k != 2 + HuffmanLookup::kEndOfBlock) more |= 1 << b;
-    if (k > HuffmanLookup::kBadCode) [[unlikely]]
-      fault_ = Fault::bad_code;
+    bool more = false;
+    decode_dc(bits, component);
+    blocks[b].values[0] = static_cast<std::int16_t>(dc_[component]);
+    decode_ac(bits, component, blocks[b].values.data(), more);
+    mask |= static_cast<int>(more) << b;
   }
   bits_ = bits;
-  return end_mcu(bits) ? more : -1;
+  return end_mcu(bits) ? mask : -1;
 }
 
 bool EntropyDecoder::walk(std::uint32_t count) noexcept {
@@ -334,28 +382,8 @@ bool EntropyDecoder::walk(std::uint32_t count) noexcept {
     Bits bits = bits_;
     for (int b = 0; b < scan_->blocks; ++b) {
       const std::size_t component = scan_->block_component[static_cast<std::size_t>(b)];
-      const int step = difference(bits, *scan_->dc[component]);
-      if (__builtin_add_overflow(dc_[component], step, &dc_[component])) fault_ = Fault::coefficient;
-      const std::uint32_t* entries = scan_->walk[component]->entry.data();
-      std::uint32_t k = 1;
-      do {
-        refill(bits, end_);
-        const std::uint32_t e = entries[bits.buffer >> (64 - WalkLookup::kBits)];
-        if ((e & 63) != 0 && k + (e >> 8 & 0xff) < 64) [[likely]] {
-          bits.buffer <<= e & 63;
-          bits.count -= e & 63;
-          k += e >> 16;
-          continue;
-        }
-        const HuffmanLookup& table = *scan_->ac[component];
-        std::uint32_t one = table.entry[bits.buffer >> (64 - HuffmanLookup::kBits)];
-        if ((one & HuffmanLookup::kPartial) != 0) one = table.resolve(bits.buffer, one);
-        bits.buffer <<= one & 63;
-        bits.count -= one & 63;
-        k += (one >> 8 & 0xff) + 1;
-        if ((one >> 8 & 0xff) == HuffmanLookup::kBadCode) [[unlikely]]
-          fault_ = Fault::bad_code;
-      } while (k < 64);
+      decode_dc(bits, component);
+      walk_ac(bits, component);
     }
     bits_ = bits;
     if (!end_mcu(bits)) return false;

@@ -14,16 +14,19 @@
 
 namespace restride::jpeg {
 
-// One Huffman table as look-up tables. An entry says what the next bits of the stream mean, most significant first:
-//   bits 0-5    bits to consume: the code and the value bits behind it; 0: the code is longer than the look-up
-//   bit 7       the entry is not the whole answer (long code, or value bits outside the look-up)
-//   bits 8-15   zeros before the coefficient; kEndOfBlock and kBadCode lead behind any block
-//   bits 16-31  the value; with bit 7: its size in bits
+// A symbol with the value bits behind it: `total` bits in all, of which the code's are `length`. Passes over `run`
+// coefficients that are zero, to one whose value has `size` bits.
+struct Symbol {
+  static constexpr std::uint32_t kEndOfBlock = 80, kBadCode = 160;  // runs that lead behind any block
+  std::uint32_t length, size, run;
+  std::uint32_t total() const noexcept { return length + size; }
+};
+
+// One Huffman table, for one symbol at a time.
 struct HuffmanLookup {
   static constexpr int kBits = 10;
-  static constexpr std::uint32_t kPartial = 0x80;
-  static constexpr std::uint32_t kEndOfBlock = 80, kBadCode = 160;
 
+  // By the next kBits bits: length | size << 8 | run << 16; 0 for codes that are longer.
   std::array<std::uint32_t, 1U << kBits> entry;
   // Canonical decoding of codes of any length: the last code of each length with all bits behind it, 16 in all, or -1;
   // and what to add to a code to find its symbol (F.2.2.3).
@@ -35,19 +38,39 @@ struct HuffmanLookup {
 
   // False where libjpeg refuses the table.
   bool build(const HuffmanTable& from, bool dc);
-  // Bits of the code at the top of `bits`; 17 if it is none of the table's.
-  std::uint32_t code_length(std::uint64_t bits) const noexcept;
-  // The entry for a code that `entry` does not answer in full; `bits` holds the stream's next 64 bits.
-  std::uint32_t resolve(std::uint64_t bits, std::uint32_t partial) const noexcept;
+  // The symbol at the top of `bits`, the stream's next 64 bits.
+  Symbol find(std::uint64_t bits) const noexcept;
+
+ private:
+  Symbol find_long(std::uint64_t bits) const noexcept;
 };
 
-// Steps over as many AC symbols as kBits bits show; only lengths and run lengths matter.
-//   bits 0-5    bits to consume; 0: take one symbol by HuffmanLookup instead
-//   bits 8-15   coefficients passed before the last of the symbols
-//   bits 16-23  coefficients passed by all of them
+// Two AC symbols at a time: the first, and the second too if all of it shows in kBits bits.
+struct PairLookup {
+  static constexpr int kBits = 10;
+  struct Entry {
+    std::uint8_t total;          // bits of both
+    std::uint8_t first, second;  // their coefficients' distances from the present one; where there is none, it leads
+                                 // behind the block
+    std::uint8_t passed;         // coefficients passed by both
+    std::uint8_t length, shift;  // of the first symbol: its code's bits; 64 less its value's
+    std::int8_t second_value;
+    std::uint8_t guard;          // added to the present index, 63 or more: take one symbol by HuffmanLookup instead
+  };
+  std::array<Entry, 1U << kBits> entry;
+  void build(const HuffmanLookup& from);
+};
+
+// As many AC symbols as kBits bits show, where only their lengths and runs matter.
 struct WalkLookup {
   static constexpr int kBits = 12;
-  std::array<std::uint32_t, 1U << kBits> entry;
+  struct Entry {
+    std::uint8_t total;   // bits of all
+    std::uint8_t before;  // coefficients passed before the last of them; leads behind the block where the first code is
+                          // longer than kBits
+    std::uint8_t passed;  // coefficients passed by all of them
+  };
+  std::array<Entry, 1U << kBits> entry;
   void build(const HuffmanLookup& from);
 };
 
@@ -69,12 +92,14 @@ class ScanCoder {
   std::uint32_t restart_interval = 0;
   std::uint64_t offset = 0;                        // of the entropy-coded data
   std::array<const HuffmanLookup*, 4> dc{}, ac{};  // by component
+  std::array<const PairLookup*, 4> pair{};
   std::array<const WalkLookup*, 4> walk{};
 
  private:
   bool prepare_tables(const Scans& scans);
 
   std::vector<HuffmanLookup> dc_tables_ = std::vector<HuffmanLookup>(4), ac_tables_ = std::vector<HuffmanLookup>(4);
+  std::vector<PairLookup> pair_tables_ = std::vector<PairLookup>(4);
   std::vector<WalkLookup> walk_tables_;
   std::array<bool, 4> walk_valid_{};
   std::array<std::uint8_t, 4> ac_slot_{};
@@ -112,7 +137,11 @@ class EntropyDecoder {
   bool begin_mcu() noexcept;
   bool restart() noexcept;
   bool end_mcu(const Bits& bits) noexcept;
-  int difference(Bits& bits, const HuffmanLookup& table) noexcept;
+  static void consume(Bits& bits, std::uint32_t count) noexcept;
+  void decode_dc(Bits& bits, std::size_t component) noexcept;
+  std::uint32_t step_ac(Bits& bits, std::size_t component, std::int16_t* values, std::uint32_t k) noexcept;
+  void decode_ac(Bits& bits, std::size_t component, std::int16_t* values, bool& more) noexcept;
+  void walk_ac(Bits& bits, std::size_t component) noexcept;
 
   const ScanCoder* scan_;
   const std::byte *begin_, *end_;
