@@ -20,40 +20,42 @@ struct EntropyState {
   std::array<std::int32_t, 4> dc{};  // predictors, by component of the scan
 };
 
-// States at the starts of rows 0, 1, ... of MCUs, a prefix of which is known: at most 8,192 rows, 256 KB. Thread-safe.
+// States at evenly spaced places of a scan, a prefix of which is known: at most kMost, 256 KB. Thread-safe.
 class Checkpoints {
  public:
-  // Makes room for `rows` rows, the first of which starts at `start`. Later calls do nothing; neither does one that
-  // finds no memory: then nothing is kept.
-  void prepare(std::uint32_t rows, const EntropyState& start) noexcept {
+  static constexpr std::uint32_t kMost = 8192;
+
+  // Makes room for `count` states, the first of which is `start`. Later calls do nothing; neither does one that finds
+  // no memory: then nothing is kept.
+  void prepare(std::uint32_t count, const EntropyState& start) noexcept {
     if (known() != 0) return;
     std::lock_guard lock(mutex_);
-    if (states_ || rows == 0) return;
-    states_.reset(new (std::nothrow) EntropyState[rows]);
+    if (states_ || count == 0 || count > kMost) return;
+    states_.reset(new (std::nothrow) EntropyState[count]);
     if (!states_) return;
-    rows_ = rows;
+    count_ = count;
     states_[0] = start;
     known_.store(1, std::memory_order_release);
   }
-  // Rows 0 to known() - 1 have their state.
+  // States 0 to known() - 1 are there.
   std::uint32_t known() const noexcept { return known_.load(std::memory_order_acquire); }
-  // Needs row < known().
-  const EntropyState& at(std::uint32_t row) const noexcept { return states_[row]; }
-  // Takes note of row `row`'s start, if it is the first that is not known.
-  void record(std::uint32_t row, const EntropyState& state) noexcept {
-    if (row != known()) return;
+  std::uint32_t count() const noexcept { return known() == 0 ? 0 : count_; }
+  // Needs index < known().
+  const EntropyState& at(std::uint32_t index) const noexcept { return states_[index]; }
+  // Takes note of a state, if it is the first that is not known.
+  void record(std::uint32_t index, const EntropyState& state) noexcept {
     std::lock_guard lock(mutex_);
-    if (!states_ || row >= rows_ || row != known_.load(std::memory_order_relaxed)) return;
-    states_[row] = state;
-    known_.store(row + 1, std::memory_order_release);
+    if (!states_ || index >= count_ || index != known_.load(std::memory_order_relaxed)) return;
+    states_[index] = state;
+    known_.store(index + 1, std::memory_order_release);
   }
-  // Held by whoever walks ahead to learn more rows, so that no two walk the same way.
+  // Held by whoever walks ahead to learn more, so that no two walk the same way.
   std::mutex& walking() noexcept { return walking_; }
 
  private:
   std::mutex mutex_, walking_;
   std::unique_ptr<EntropyState[]> states_;
-  std::uint32_t rows_ = 0;
+  std::uint32_t count_ = 0;
   std::atomic<std::uint32_t> known_{0};
 };
 

@@ -55,7 +55,7 @@ struct PairLookup {
     std::uint8_t passed;         // coefficients passed by both
     std::uint8_t length, shift;  // of the first symbol: its code's bits; 64 less its value's
     std::int8_t second_value;
-    std::uint8_t guard;          // added to the present index, 63 or more: take one symbol by HuffmanLookup instead
+    std::uint8_t guard;  // added to the present index, 63 or more: take one symbol by HuffmanLookup instead
   };
   std::array<Entry, 1U << kBits> entry;
   void build(const HuffmanLookup& from);
@@ -120,6 +120,7 @@ class EntropyDecoder {
   // Passes over `count` MCUs. False: see error().
   bool walk(std::uint32_t count) noexcept;
   EntropyState state() const noexcept;
+  std::uint32_t next_mcu() const noexcept { return mcu_; }
   Error error() const;
 
  private:

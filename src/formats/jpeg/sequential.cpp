@@ -8,6 +8,7 @@ namespace restride::jpeg {
 namespace {
 
 constexpr std::uint64_t kCheckpointPixels = 1U << 18;  // smaller pictures are walked through faster than it is worth
+constexpr std::uint32_t kCheckpointSpacing = 32;       // MCUs from one to the next, at least
 constexpr std::uint64_t kBandPixels = 1U << 19;        // smaller windows are not divided
 constexpr std::uint32_t kRowsABand = 12;               // of MCUs, at least; a band decodes up to two more for context
 
@@ -15,58 +16,101 @@ const Headers& headers_of(const DecodeJob& job) noexcept {
   return static_cast<const Headers&>(*job.request.stream->detail);
 }
 
-// Finds where the restart intervals start, without decoding them, as far as row `row` needs it (B.2.1: one RSTn behind
-// each interval). Notes every row's last restart before it. Stops where the order is broken: decoding will say so.
-EntropyState index_restarts(const ScanCoder& scan, Checkpoints& checkpoints, ByteSpan bytes, std::uint32_t mcus_a_row,
-                            std::uint32_t known_row, std::uint32_t row, EntropyState state) noexcept {
-  const std::byte* const end = bytes.data() + bytes.size();
-  const std::byte* at = bytes.data() + state.offset + (state.mcu == 0 ? 0 : 2);
-  for (std::uint32_t r = known_row + 1; r <= row; ++r) {
-    const std::uint32_t wanted = r * mcus_a_row / scan.restart_interval;
-    for (std::uint32_t index = state.mcu / scan.restart_interval + 1; index <= wanted; ++index) {
-      do {
-        at = at < end ? static_cast<const std::byte*>(std::memchr(at, 0xff, static_cast<std::size_t>(end - at)))
-                      : nullptr;
-        while (at && at + 1 < end && at[1] == std::byte{0xff}) ++at;
-        if (!at || at + 1 >= end) return state;
-        at += 2;
-      } while (at[-1] == std::byte{0});
-      if (static_cast<std::uint32_t>(at[-1]) != 0xd0 + (index - 1) % 8) return state;
-      state = {static_cast<std::uint64_t>(at - 2 - bytes.data()), index * scan.restart_interval, 0, {}};
-    }
-    checkpoints.record(r, state);
+// An entropy decoder that finds its way: to any MCU ahead by the shortest path, taking note of states as it goes.
+class Walker {
+ public:
+  Walker(DecodeHandle& handle, const DecodeJob& job) noexcept;
+
+  // Goes to an MCU at or behind the present one. Decoder::error() says why if it fails.
+  bool go_to(std::uint32_t line, std::uint32_t column);
+  // Takes note of the present state, where one is wanted.
+  void note() noexcept;
+  EntropyDecoder& decoder() noexcept { return decoder_; }
+
+ private:
+  std::uint32_t index_at(std::uint32_t mcu) const noexcept {
+    return mcu / scan_->mcus_per_line * a_line_ + mcu % scan_->mcus_per_line / spacing_;
   }
-  return state;
+  std::uint32_t mcu_of(std::uint32_t index) const noexcept {
+    return index / a_line_ * scan_->mcus_per_line + index % a_line_ * spacing_;
+  }
+  void follow_restarts(std::uint32_t last) noexcept;
+
+  ScanCoder* scan_;
+  ByteSpan bytes_;
+  Checkpoints* checkpoints_;
+  bool kept_;
+  std::uint32_t spacing_, a_line_;  // MCUs from one checkpoint to the next; checkpoints in a line of MCUs
+  EntropyDecoder decoder_;
+};
+
+Walker::Walker(DecodeHandle& handle, const DecodeJob& job) noexcept
+    : scan_(&handle.scan),
+      bytes_(job.request.bytes),
+      checkpoints_(&headers_of(job).checkpoints),
+      kept_(std::uint64_t{handle.setup.width} * handle.setup.height >= kCheckpointPixels),
+      decoder_(handle.scan, job.request.bytes, {handle.scan.offset, 0, 0, {}}) {
+  const std::uint32_t columns = scan_->mcus_per_line;
+  const std::uint32_t most = std::clamp(Checkpoints::kMost / scan_->lines, 1U, columns);
+  const std::uint32_t steps = (columns + most - 1) / most;
+  spacing_ = (steps + kCheckpointSpacing - 1) / kCheckpointSpacing * kCheckpointSpacing;
+  a_line_ = (columns + spacing_ - 1) / spacing_;
+  if (kept_) checkpoints_->prepare(scan_->lines * a_line_, decoder_.state());
 }
 
-// The entropy decoder's state at the start of row `row`, from the nearest row that is known; what lies between is
-// walked through and noted.
-Status seek(DecodeHandle& handle, const StageGeometry& geometry, const DecodeJob& job, std::uint32_t row,
-            EntropyState& state) {
-  ScanCoder& scan = handle.scan;
-  const StageSetup& setup = handle.setup;
-  Checkpoints& checkpoints = headers_of(job).checkpoints;
-  const std::uint32_t mcus_a_row = scan.mcus_per_line * geometry.lines_a_row;
-  state = {scan.offset, 0, 0, {}};
-  const bool kept = std::uint64_t{setup.width} * setup.height >= kCheckpointPixels;
-  if (kept) checkpoints.prepare(geometry.rows, state);
-  if (row == 0) return {};
-  std::unique_lock<std::mutex> walking;
-  if (kept && checkpoints.known() <= row) walking = std::unique_lock(checkpoints.walking());
-  const std::uint32_t known = checkpoints.known();
-  std::uint32_t at = known == 0 ? 0 : std::min(known - 1, row);
-  if (known != 0) state = checkpoints.at(at);
-  if (scan.restart_interval != 0 && at < row)
-    state = index_restarts(scan, checkpoints, job.request.bytes, mcus_a_row, at, row, state);
-  if (state.mcu == row * mcus_a_row) return {};
-  scan.prepare_walk();
-  EntropyDecoder entropy(scan, job.request.bytes, state);
-  for (at = state.mcu / mcus_a_row + 1; at <= row; ++at) {
-    if (!entropy.walk(at * mcus_a_row - state.mcu)) return entropy.error();
-    state = entropy.state();
-    checkpoints.record(at, state);
+// Finds where restart intervals start, without decoding them (B.2.1: one RSTn behind each interval), for the
+// checkpoints up to `last`. Stops where the order is broken: decoding will say so.
+void Walker::follow_restarts(std::uint32_t last) noexcept {
+  const std::uint32_t interval = scan_->restart_interval;
+  std::uint32_t index = checkpoints_->known();
+  EntropyState state = checkpoints_->at(index - 1);
+  const std::byte* const end = bytes_.data() + bytes_.size();
+  // A state within an interval lies before the marker that ends it; one at its start may be the marker itself.
+  const std::byte* at = bytes_.data() + state.offset;
+  std::uint32_t passed = state.mcu / interval;  // markers before `at`
+  if (passed != 0 && state.mcu % interval == 0) --passed;
+  for (; index <= last; ++index) {
+    for (const std::uint32_t wanted = mcu_of(index) / interval; passed < wanted; ++passed) {
+      do {
+        if (at < end) at = static_cast<const std::byte*>(std::memchr(at, 0xff, static_cast<std::size_t>(end - at)));
+        if (!at || at >= end) return;
+        while (at + 1 < end && at[1] == std::byte{0xff}) ++at;
+        if (at + 1 >= end) return;
+        at += 2;
+      } while (at[-1] == std::byte{0});
+      if (static_cast<std::uint32_t>(at[-1]) != 0xd0 + passed % 8) return;
+      state = {static_cast<std::uint64_t>(at - 2 - bytes_.data()), (passed + 1) * interval, 0, {}};
+    }
+    checkpoints_->record(index, state);
   }
-  return {};
+}
+
+bool Walker::go_to(std::uint32_t line, std::uint32_t column) {
+  const std::uint32_t target = line * scan_->mcus_per_line + column;
+  if (decoder_.next_mcu() == target) return true;
+  const std::uint32_t index = index_at(target);
+  std::unique_lock<std::mutex> walking;
+  if (kept_ && checkpoints_->known() <= index) {
+    walking = std::unique_lock(checkpoints_->walking());
+    if (scan_->restart_interval != 0 && checkpoints_->known() != 0) follow_restarts(index);
+  }
+  if (const std::uint32_t known = checkpoints_->known(); known != 0) {
+    const EntropyState& nearest = checkpoints_->at(std::min(index, known - 1));
+    if (nearest.mcu > decoder_.next_mcu()) decoder_ = EntropyDecoder(*scan_, bytes_, nearest);
+  }
+  if (decoder_.next_mcu() < target) scan_->prepare_walk();
+  while (decoder_.next_mcu() < target) {
+    const std::uint32_t now = decoder_.next_mcu();
+    const std::uint32_t stop = std::min(target, mcu_of(index_at(now) + 1));
+    if (!decoder_.walk(stop - now)) return false;
+    note();
+  }
+  return true;
+}
+
+void Walker::note() noexcept {
+  const std::uint32_t mcu = decoder_.next_mcu(), index = index_at(mcu);
+  if (kept_ && index == checkpoints_->known() && mcu == mcu_of(index)) checkpoints_->record(index, decoder_.state());
 }
 
 // Where finished rows of pixels go: the caller's memory, or a band that is handed on when it is full.
@@ -147,22 +191,19 @@ Needed needed_for(const StageGeometry& g, const ScanCoder& scan, const Rect& win
   return n;
 }
 
-// Decodes one row of MCUs into samples. Columns beside those needed are only walked through, in the last row not even
-// that. False: see entropy.error().
-bool decode_row(EntropyDecoder& entropy, Stages& stages, const ScanCoder& scan, const StageGeometry& g, const Needed& n,
-                std::uint32_t row, CoefficientBlock* blocks) noexcept {
+// Decodes the columns that are needed of one row of MCUs into samples. False: see the decoder's error().
+bool decode_row(Walker& walker, Stages& stages, const ScanCoder& scan, const StageGeometry& g, const Needed& n,
+                std::uint32_t row, CoefficientBlock* blocks) {
   const bool context_only = row * g.groups_a_row > n.last_group || (row + 1) * g.groups_a_row <= n.first_group;
   const std::uint32_t lines = std::min(g.lines_a_row, scan.lines - row * g.lines_a_row);
   for (std::uint32_t line = 0; line < lines; ++line) {
-    if (n.first_column != 0 && !entropy.walk(n.first_column)) return false;
+    if (!walker.go_to(row * g.lines_a_row + line, n.first_column)) return false;
     for (std::uint32_t column = n.first_column; column < n.end_column; ++column) {
-      const int more = entropy.decode(blocks);
+      if (column % kCheckpointSpacing == 0) walker.note();
+      const int more = walker.decoder().decode(blocks);
       if (more < 0) return false;
       stages.transform(row, line, column, blocks, more, context_only);
     }
-    const std::uint32_t rest = scan.mcus_per_line - n.end_column;
-    const bool last = row == n.last_row && line + 1 == lines;
-    if (rest != 0 && !last && !entropy.walk(rest)) return false;
   }
   return true;
 }
@@ -170,26 +211,20 @@ bool decode_row(EntropyDecoder& entropy, Stages& stages, const ScanCoder& scan, 
 }  // namespace
 
 Status decode_rows(DecodeHandle& handle, DecodeJob& job, PixelRows rows, bool invert, Scratch& scratch) {
-  ScanCoder& scan = handle.scan;
+  const ScanCoder& scan = handle.scan;
   const StageGeometry g = stage_geometry(handle.libjpeg.cinfo, scan);
   const Needed n = needed_for(g, scan, job.request.window, rows);
-  EntropyState start;
-  RESTRIDE_TRY(seek(handle, g, job, n.first_row, start));
-  const bool narrow = n.first_column != 0 || n.end_column != scan.mcus_per_line;
-  if (narrow) scan.prepare_walk();
   Stages stages(handle.libjpeg.cinfo, scan, g);
   RowTarget target(job, rows, invert);
   const std::int64_t left = std::int64_t{n.first_column} * g.mcu_width;
   const std::int64_t width = std::min<std::int64_t>(g.width, std::int64_t{n.end_column} * g.mcu_width) - left;
   if (!stages.begin(n.first_column, n.end_column, scratch) || !target.begin(left, width, scratch))
     return fail(Errc::out_of_memory, "no memory for rows of samples");
-  EntropyDecoder entropy(scan, job.request.bytes, start);
+  Walker walker(handle, job);
   std::array<CoefficientBlock, ScanCoder::kMaxBlocks> blocks{};
-  Checkpoints& checkpoints = headers_of(job).checkpoints;
   std::uint32_t group = n.first_group;
   for (std::uint32_t row = n.first_row; row <= n.last_row; ++row) {
-    if (!decode_row(entropy, stages, scan, g, n, row, blocks.data())) return entropy.error();
-    if (row + 1 == checkpoints.known() && !(narrow && row == n.last_row)) checkpoints.record(row + 1, entropy.state());
+    if (!decode_row(walker, stages, scan, g, n, row, blocks.data())) return walker.decoder().error();
     // The last row group of a row waits for the next row, if upsampling looks at that.
     const std::uint32_t wait = g.context && row + 1 < g.rows ? 1 : 0;
     const std::uint32_t ready = std::min((row + 1) * g.groups_a_row - wait, n.last_group + 1);
@@ -201,8 +236,15 @@ Status decode_rows(DecodeHandle& handle, DecodeJob& job, PixelRows rows, bool in
       target.complete(y + g.group_height);
     }
   }
+  walker.note();
   return {};
 }
+
+namespace {
+bool all_known(const Checkpoints& checkpoints) noexcept {
+  return checkpoints.count() != 0 && checkpoints.known() == checkpoints.count();
+}
+}  // namespace
 
 std::size_t band_count(const DecodeHandle& handle, const DecodeJob& job, const Context& context) noexcept {
   const std::size_t threads = context.executor.concurrency();
@@ -212,7 +254,7 @@ std::size_t band_count(const DecodeHandle& handle, const DecodeJob& job, const C
     return 1;
   const StageGeometry g = stage_geometry(handle.libjpeg.cinfo, handle.scan);
   // Threads that have other pictures to do would only lose time with walking ahead in this one.
-  if (context.jobs >= threads && headers_of(job).checkpoints.known() < g.rows) return 1;
+  if (context.jobs >= threads && !all_known(headers_of(job).checkpoints)) return 1;
   const auto rows = static_cast<std::uint32_t>(window.height) / g.row_height();
   return std::clamp<std::size_t>(rows / kRowsABand, 1, std::min(threads * 4, kMaxBands));
 }
