@@ -59,6 +59,7 @@ struct Context {
   Executor& executor;           // for parallel work inside one image; calls may be nested
   StatePool<Scratch>& scratch;  // leases are reset by whoever takes them
   Stream stream;                // the caller's; device -1 where no device is in use
+  std::size_t jobs = 1;         // images of the call that are under way: with as many as threads, none is idle
 };
 
 // Two kinds implement this. A CPU decoder writes to host memory, and the engine calls it from many threads, a job or

@@ -171,7 +171,8 @@ void DecodeCall::attempt(std::span<Status> statuses) {
     gather_device_jobs();
   }
 
-  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_};
+  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_,
+                  order_.size()};
   const std::size_t groups = groups_.empty() ? 0 : groups_.size() - 1;
   environment_->executor->for_each(groups + cpu_.size(), [&](std::size_t k) {
     if (k < groups)

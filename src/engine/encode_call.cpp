@@ -168,7 +168,8 @@ void EncodeCall::attempt(std::span<Status> statuses) {
       return;
     }
   }
-  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_};
+  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_,
+                  order_.size()};
   const bool jobs = cpu_.size() < order_.size();
   environment_->executor->for_each(cpu_.size() + jobs, [&](std::size_t k) {
     if (jobs && k == 0)

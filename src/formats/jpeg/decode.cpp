@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// JPEG decoding through libjpeg-turbo: accurate integer DCT, straight into the caller's rows where the layout allows.
+// JPEG decoding with libjpeg-turbo's pixels: accurate integer DCT, straight into the caller's rows where the layout
+// allows. Sequential pictures go through the project's own entropy decoder (sequential.h), others wholly through
+// libjpeg.
 #include <algorithm>
 #include <array>
 
 #include "formats/jpeg/headers.h"
 #include "formats/jpeg/jpeg.h"
-#include "formats/jpeg/libjpeg.h"
+#include "formats/jpeg/sequential.h"
 
 namespace restride::jpeg {
 namespace {
@@ -46,6 +48,12 @@ Layout layout_for(const ImageSpec& stored, const ImageSpec& wanted) noexcept {
   }
 }
 
+// CMYK is given as Adobe's programs store it, upside down; files without their marker have it the other way round.
+bool inverted(const DecodeJob& job) noexcept {
+  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+  return job.plan.native.format == SampleFormat::i_cmyk && !headers.has_adobe;
+}
+
 void check_scan_number(j_common_ptr cinfo) {
   const auto* decompress = reinterpret_cast<j_decompress_ptr>(cinfo);
   if (decompress->input_scan_number <= kMaxScans) return;
@@ -66,12 +74,16 @@ class Decoder final : public ImageDecoder {
   Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) override;
 
  private:
-  void start(Decompressor& handle, const DecodeJob& job, Rect& columns) const;
+  void start(Decompressor& handle, const DecodeJob& job) const;
+  Status prepare(DecodeHandle& handle, const DecodeJob& job) const;
+  Status decode_bands(DecodeJob& job, std::size_t bands, Context& context);
+  Status decode_by_libjpeg(DecodeHandle& pooled, DecodeJob& job, Scratch& scratch);
   static void skip_to(Decompressor& handle, std::int64_t row, JSAMPARRAY spare);
-  static Status read_window(Decompressor& handle, DecodeJob& job, const Rect& columns, Scratch& scratch);
+  static Status read_window(Decompressor& handle, DecodeJob& job, Scratch& scratch);
 
   bool fancy_;
-  StatePool<Decompressor> handles_;
+  bool own_stages_ = stages_usable();
+  StatePool<DecodeHandle> handles_;
 };
 
 Result<DecodePlan> Decoder::plan(const DecodeRequest& request) const {
@@ -104,7 +116,7 @@ Result<DecodePlan> Decoder::plan(const DecodeRequest& request) const {
 }
 
 // Reads the header and sets everything up to the first row. Runs guarded.
-void Decoder::start(Decompressor& handle, const DecodeJob& job, Rect& columns) const {
+void Decoder::start(Decompressor& handle, const DecodeJob& job) const {
   jpeg_decompress_struct& cinfo = handle.cinfo;
   (void)jpeg_read_header(&cinfo, TRUE);
   const Layout layout = layout_for(job.request.info().spec, job.request.wanted);
@@ -119,8 +131,6 @@ void Decoder::start(Decompressor& handle, const DecodeJob& job, Rect& columns) c
   handle.progress.progress_monitor = check_scan_number;
   cinfo.progress = &handle.progress;
   (void)jpeg_start_decompress(&cinfo);
-
-  columns = {0, 0, cinfo.output_width, cinfo.output_height};
 }
 
 // Advances to output row `row`.
@@ -134,14 +144,14 @@ void Decoder::skip_to(Decompressor& handle, std::int64_t row, JSAMPARRAY spare) 
   while (cinfo.output_scanline < row) (void)jpeg_read_scanlines(&cinfo, spare, 1);
 }
 
-Status Decoder::read_window(Decompressor& handle, DecodeJob& job, const Rect& columns, Scratch& scratch) {
+Status Decoder::read_window(Decompressor& handle, DecodeJob& job, Scratch& scratch) {
   jpeg_decompress_struct& cinfo = handle.cinfo;
+  const Rect columns{0, 0, cinfo.output_width, cinfo.output_height};
   const Rect& window = job.request.window;
   const ImageSpec& native = job.plan.native;
   const std::size_t pixel = native.channels;
   const std::size_t row_bytes = static_cast<std::size_t>(columns.width) * pixel;
-  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
-  const bool invert = native.format == SampleFormat::i_cmyk && !headers.has_adobe;
+  const bool invert = inverted(job);
   const bool straight = job.sink.direct() && !invert && window.x == 0 && window.width == columns.width;
   const bool planar_one = native.channels == 1 || !job.sink.direct() || !job.sink.direct_view().spec.planar();
   const std::span<JSAMPLE> band =
@@ -174,12 +184,75 @@ Status Decoder::read_window(Decompressor& handle, DecodeJob& job, const Rect& co
   });
 }
 
-Status Decoder::decode_one(DecodeJob& job, Scratch& scratch, Context&) {
-  auto handle = handles_.lease();
+// Starts libjpeg's stages for the job, unless the handle is still started for a picture like it.
+Status Decoder::prepare(DecodeHandle& handle, const DecodeJob& job) const {
+  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+  const ImageSpec& spec = job.request.info().spec;
+  const StageSetup setup{spec.width,
+                         spec.height,
+                         headers.components,
+                         headers.component,
+                         headers.first.quant,
+                         spec.color,
+                         layout_for(spec, job.request.wanted).space,
+                         job.request.reduce};
+  if (handle.started && handle.setup == setup) return {};
+  jpeg_abort_decompress(&handle.libjpeg.cinfo);
+  handle.started = false;
+  handle.libjpeg.source.install(&handle.libjpeg.cinfo, job.request.bytes);
+  RESTRIDE_TRY(guarded(handle.libjpeg.errors, [&] { start(handle.libjpeg, job); }));
+  handle.setup = setup;
+  handle.started = true;
+  return {};
+}
+
+// Several threads, each with a handle of its own. The topmost damage is the one to tell.
+Status Decoder::decode_bands(DecodeJob& job, std::size_t bands, Context& context) {
+  std::array<Status, kMaxBands> statuses;
+  context.executor.for_each(bands, [&](std::size_t i) {
+    auto handle = handles_.lease();
+    auto scratch = context.scratch.lease();
+    const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+    const ImageSpec& spec = job.request.info().spec;
+    (void)handle->scan.prepare(headers, spec.width, spec.height);  // as it was for the caller
+    statuses[i] = prepare(*handle, job);
+    if (statuses[i])
+      statuses[i] = decode_rows(*handle, job, band_rows(*handle, job, i, bands), inverted(job), *scratch);
+    scratch->reset();
+  });
+  for (std::size_t i = 0; i < bands; ++i) RESTRIDE_TRY(std::move(statuses[i]));
+  return {};
+}
+
+Status Decoder::decode_one(DecodeJob& job, Scratch& scratch, Context& context) {
+  std::size_t bands = 1;
+  {
+    auto handle = handles_.lease();
+    const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+    const ImageSpec& spec = job.request.info().spec;
+    // Without fancy upsampling libjpeg merges it with colour conversion, in a stage of another kind.
+    if (own_stages_ && fancy_ && handle->scan.prepare(headers, spec.width, spec.height)) {
+      RESTRIDE_TRY(prepare(*handle, job));
+      job.wrote = true;
+      bands = band_count(*handle, job, context);
+      if (bands == 1) {
+        const Rect& window = job.request.window;
+        return decode_rows(*handle, job, {window.y, window.bottom()}, inverted(job), scratch);
+      }
+    } else {
+      return decode_by_libjpeg(*handle, job, scratch);
+    }
+  }
+  return decode_bands(job, bands, context);
+}
+
+Status Decoder::decode_by_libjpeg(DecodeHandle& pooled, DecodeJob& job, Scratch& scratch) {
+  Decompressor* handle = &pooled.libjpeg;
+  jpeg_abort_decompress(&handle->cinfo);
+  pooled.started = false;
   handle->source.install(&handle->cinfo, job.request.bytes);
-  Rect columns;
-  Status status = guarded(handle->errors, [&] { start(*handle, job, columns); });
-  if (status) status = read_window(*handle, job, columns, scratch);
+  Status status = guarded(handle->errors, [&] { start(*handle, job); });
+  if (status) status = read_window(*handle, job, scratch);
   // With several scans the coefficients of a missing one are silently zero: an end without EOI is no picture then.
   const bool several = handle->cinfo.progressive_mode || handle->cinfo.input_scan_number > 1;
   if (status && handle->source.hit_end && several)

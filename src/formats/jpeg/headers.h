@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "formats/jpeg/checkpoints.h"
 #include "stream/stream_info.h"
 
 namespace restride::jpeg {
@@ -16,12 +17,14 @@ struct Component {
   std::uint8_t id = 0;
   std::uint8_t h = 1, v = 1;  // sampling factors
   std::uint8_t quant = 0;     // destination of its quantisation table
+  bool operator==(const Component&) const = default;
 };
 
 // B.2.4.1, in natural order; elements of 8 or 16 bits.
 struct QuantTable {
   std::array<std::uint16_t, 64> values{};
   bool defined = false;
+  bool operator==(const QuantTable&) const = default;
 };
 
 // B.2.4.2. At most 256 codes in all; that the counts make a prefix code has not been checked.
@@ -63,8 +66,9 @@ struct Headers final : FormatDetail {
   bool has_adobe = false;
   std::uint8_t adobe_transform = 0;
   std::uint32_t restart_interval = 0;
-  std::uint64_t frame_offset = 0;  // of the frame header, for messages
-  Scans first;                     // the first scan alone
+  std::uint64_t frame_offset = 0;   // of the frame header, for messages
+  Scans first;                      // the first scan alone
+  mutable Checkpoints checkpoints;  // into the only scan of a sequential picture, as far as it was decoded
 
   bool progressive() const noexcept { return sof == 0xc2 || sof == 0xca; }
   bool arithmetic() const noexcept { return sof >= 0xc9; }
