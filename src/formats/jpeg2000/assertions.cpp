@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "formats/jpeg2000/assertions.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <openjpeg.h>
@@ -13,10 +12,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-
-#if defined(RESTRIDE_HAVE_OPENJPH)
-#include <openjph/ojph_message.h>
-#endif
 
 namespace restride::jpeg2000 {
 
@@ -109,12 +104,7 @@ int visit(dl_phdr_info* object, std::size_t, void* address) noexcept {
 
 void catch_assertions() noexcept {
   static std::once_flag once;
-  std::call_once(once, [] {
-    ::dl_iterate_phdr(visit, reinterpret_cast<void*>(&opj_decode));
-#if defined(RESTRIDE_HAVE_OPENJPH)
-    ::dl_iterate_phdr(visit, reinterpret_cast<void*>(&ojph::configure_error));
-#endif
-  });
+  std::call_once(once, [] { ::dl_iterate_phdr(visit, reinterpret_cast<void*>(&opj_decode)); });
 }
 
 }  // namespace restride::jpeg2000

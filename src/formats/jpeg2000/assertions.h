@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenJPEG 2.5.0 and OpenJPH 0.9 are distributed with assert() switched on, and damaged HT code-blocks and headers
-// reach some of these: the process would end. While a Survivor runs, such an assertion ends the library call instead.
+// OpenJPEG is distributed with assert() switched on, and damaged HT code-blocks reach one of these in version 2.5.0:
+// the process would end. While a Survivor runs, an assertion ends the library call instead. For that, the library's
+// import of __assert_fail is redirected; there is no other way into a shared library that was built so.
 #pragma once
 
 #include <csetjmp>

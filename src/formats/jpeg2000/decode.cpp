@@ -14,12 +14,6 @@ class Decoder final : public ImageDecoder {
   Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) override {
     RESTRIDE_ASSIGN(const TileParts parts,
                     find_tile_parts(job.request.bytes, static_cast<const Headers&>(*job.request.stream->detail)));
-    if (openjph_takes(job.request)) {
-      Status status = decode_openjph(job, scratch);
-      // Until it has written something, what OpenJPH refuses is OpenJPEG's to try.
-      if (status || job.wrote) return status;
-      scratch.reset();
-    }
     return decode_openjpeg(job, parts, scratch, context);
   }
 };

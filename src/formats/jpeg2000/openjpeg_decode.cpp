@@ -176,7 +176,7 @@ Status deliver(DecodeJob& job, opj_image_t& image, const Area& area, Scratch& sc
 Result<DecodePlan> plan_openjpeg(const DecodeRequest& request) {
   const auto& headers = static_cast<const Headers&>(*request.stream->detail);
 #if OPJ_VERSION_MAJOR == 2 && OPJ_VERSION_MINOR < 5
-  if (headers.ht && !openjph_takes(request)) return fail(Errc::unsupported, "HTJ2K needs OpenJPH, or OpenJPEG 2.5");
+  if (headers.ht) return fail(Errc::unsupported, "decoding HTJ2K needs OpenJPEG 2.5 or later");
 #endif
   DecodePlan plan;
   plan.native = native_spec(request);

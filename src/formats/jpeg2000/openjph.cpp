@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// High-throughput JPEG 2000 (ISO/IEC 15444-15) through OpenJPH, which works a line at a time.
+// High-throughput JPEG 2000 (ISO/IEC 15444-15) is encoded by OpenJPH, which works a line at a time. It is not decoded
+// by it: damaged tile headers keep version 0.9 in a loop without end.
 #include "formats/jpeg2000/planes.h"
 
 #include "base/error_util.h"
@@ -21,7 +22,6 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "formats/jpeg2000/assertions.h"
 #include "formats/jpeg2000/quality.h"
 
 namespace restride::jpeg2000 {
@@ -80,100 +80,6 @@ class SinkFile final : public ojph::outfile_base {
   ByteSink& sink_;
   std::size_t start_;
 };
-
-// Lines of all components of one row, clamped; OpenJPH may give irreversible values outside their range.
-void copy_line(const ojph::line_buf& line, std::int64_t x, std::int64_t n, unsigned bits, bool is_signed,
-               std::int32_t* to) noexcept {
-  const std::int64_t half = std::int64_t{1} << (bits - 1);
-  const std::int64_t low = is_signed ? -half : 0, high = is_signed ? half - 1 : 2 * half - 1;
-  for (std::int64_t i = 0; i < n; ++i)
-    to[i] = static_cast<std::int32_t>(std::clamp<std::int64_t>(line.i32[x + i], low, high));
-}
-
-Error stopped(const Survivor& survivor, const Headers& headers) {
-  return fail_at(Errc::corrupt, headers.codestream_offset, "OpenJPH: damaged (assertion: %s)", survivor.assertion());
-}
-
-Status decode_lines(DecodeJob& job, Scratch& scratch) {
-  const DecodeRequest& request = job.request;
-  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
-  const ImageSpec& native = job.plan.native;
-  const Rect& window = request.window;
-  const ByteSpan stream = request.bytes.subspan(headers.codestream_offset);
-  ojph::mem_infile file;
-  file.open(reinterpret_cast<const ojph::ui8*>(stream.data()), stream.size());
-  ojph::codestream codestream;
-  Survivor survivor;
-  const bool started = survivor.run([&] {
-    codestream.read_headers(&file);
-    codestream.set_planar(false);
-    codestream.restrict_input_resolution(request.reduce, request.reduce);
-    codestream.create();
-  });
-  if (!started) return stopped(survivor, headers);
-  constexpr std::int64_t kBand = 16;
-  const std::size_t plane = static_cast<std::size_t>(window.width * kBand);
-  const auto band = scratch.take<std::int32_t>(plane * headers.components);
-  if (!band.data()) return fail(Errc::out_of_memory, "no memory for a band of rows");
-  std::array<PlaneView, kMaxComponents> planes;
-  for (std::uint32_t c = 0; c < headers.components; ++c)
-    planes[c] = {reinterpret_cast<const std::byte*>(band.data() + c * plane), window.width * 4, 4};
-  std::int64_t filled = 0;
-  for (std::int64_t y = 0; y < window.bottom(); ++y) {
-    bool missing = false;
-    const bool pulled = survivor.run([&] {
-      for (std::uint32_t c = 0; c < headers.components && !missing; ++c) {
-        ojph::ui32 which = 0;
-        const ojph::line_buf* line = codestream.pull(which);
-        missing = !line || which != c || line->size < static_cast<std::size_t>(window.right());
-        if (!missing && y >= window.y)
-          copy_line(*line, window.x, window.width, headers.component[c].bits, headers.component[c].is_signed,
-                    band.data() + c * plane + static_cast<std::size_t>(filled * window.width));
-      }
-    });
-    if (!pulled) return stopped(survivor, headers);
-    if (missing)
-      return fail_at(Errc::corrupt, headers.codestream_offset, "OpenJPH: row %lld is missing",
-                     static_cast<long long>(y));
-    if (y < window.y) continue;
-    ++filled;
-    if (filled < kBand && y + 1 < window.bottom()) continue;
-    job.wrote = true;
-    job.sink.put({0, y + 1 - filled - window.y, window.width, filled}, {planes.data(), native.channels});
-    filled = 0;
-  }
-  return {};
-}
-
-}  // namespace
-
-bool openjph_takes(const DecodeRequest& request) noexcept {
-  const auto& headers = static_cast<const Headers&>(*request.stream->detail);
-  // Regions of tiled pictures and what needs mapping or upsampling are OpenJPEG's; so is a picture off the grid's
-  // origin.
-  return headers.ht && headers.uniform() && !headers.subsampled() && !headers.needs_mapping && headers.x0 == 0 &&
-         headers.y0 == 0 && headers.component[0].bits <= 16;
-}
-
-Status decode_openjph(DecodeJob& job, Scratch& scratch) {
-  take_messages();
-  catch_assertions();
-  const auto corrupt = [&](const char* what) {
-    const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
-    return fail_at(Errc::corrupt, headers.codestream_offset, "OpenJPH: %s", what);
-  };
-  try {
-    return decode_lines(job, scratch);
-  } catch (const std::bad_alloc&) {
-    return fail(Errc::out_of_memory, "OpenJPH ran out of memory");
-  } catch (const std::exception& e) {
-    return corrupt(e.what());
-  } catch (const char* text) {  // some of its errors
-    return corrupt(text);
-  }
-}
-
-namespace {
 
 constexpr const char* kProgressions[] = {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"};
 
@@ -239,8 +145,6 @@ Status encode_openjph(EncodeJob& job, Scratch& scratch, unsigned levels) {
 
 namespace restride::jpeg2000 {
 
-bool openjph_takes(const DecodeRequest&) noexcept { return false; }
-Status decode_openjph(DecodeJob&, Scratch&) { return fail(Errc::unsupported, "this build has no OpenJPH"); }
 Status encode_openjph(EncodeJob&, Scratch&, unsigned) {
   return fail(Errc::unsupported, "HTJ2K encoding needs OpenJPH, which this build was made without");
 }

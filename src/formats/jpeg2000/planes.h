@@ -6,7 +6,7 @@
 
 namespace restride::jpeg2000 {
 
-// What both libraries deliver: 32-bit integers, one plane a channel.
+// What OpenJPEG delivers: 32-bit integers, one plane a channel.
 inline ImageSpec native_spec(const DecodeRequest& request) noexcept {
   ImageSpec spec = request.info().spec;
   spec.width = static_cast<std::uint32_t>(request.window.width);
@@ -28,11 +28,7 @@ inline ImageSpec native_spec(const DecodeRequest& request) noexcept {
 Result<DecodePlan> plan_openjpeg(const DecodeRequest& request);
 Status decode_openjpeg(DecodeJob& job, const TileParts& parts, Scratch& scratch, Context& context);
 
-// OpenJPH: HT only. unsupported where it cannot take this stream.
-bool openjph_takes(const DecodeRequest& request) noexcept;
-Status decode_openjph(DecodeJob& job, Scratch& scratch);
-
-// Encoding; `levels` decompositions, PSNR in dB or lossless.
+// HT encoding by OpenJPH; `levels` decompositions, PSNR in dB or lossless.
 Status encode_openjph(EncodeJob& job, Scratch& scratch, unsigned levels);
 
 // Wraps raw codestreams of OpenJPH.
