@@ -52,6 +52,10 @@ std::vector<Kind> kinds() {
     p.quality_type = QualityType::lossless;
     p.jpeg2k.ht = true;
   });
+  add("jpeg2k_ht_tiles", "jpeg2k", [](EncodeParams& p) {
+    p.jpeg2k.ht = true;
+    p.tile_width = p.tile_height = 8;
+  });
   add("tiff_none", "tiff", [](EncodeParams& p) { p.tiff_compression = TiffCompression::none; });
   add("tiff_deflate_tiles", "tiff", [](EncodeParams& p) {
     p.tiff_compression = TiffCompression::deflate;

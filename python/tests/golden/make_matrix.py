@@ -68,7 +68,7 @@ DECODE = {
         "baseline, gray / 4:4:4 / 4:2:2 / 4:2:0": lambda: [pillow("L", "JPEG")] + [pillow("RGB", "JPEG", subsampling=s) for s in range(3)],
         "progressive, restart intervals": lambda: [pillow("RGB", "JPEG", progressive=True), pillow("RGB", "JPEG", restart_marker_rows=1)],
         "CMYK": lambda: [pillow("CMYK", "JPEG")],
-        "12 bits, lossless (needs libjpeg-turbo 3)": lambda: [imagecodecs.ljpeg_encode(scene(1, np.uint8))],
+        "12 bits, lossless (libjpeg-turbo 3)": lambda: [imagecodecs.ljpeg_encode(scene(1, np.uint8))],
     },
     "JPEG 2000": {
         "lossless, lossy, tiles, 1 to 4 channels": lambda: [pillow("RGB", "JPEG2000", irreversible=i, tile_size=(24, 24)) for i in (0, 1)] + [pillow("RGBA", "JPEG2000"), pillow("L", "JPEG2000")],
@@ -90,7 +90,7 @@ DECODE = {
     },
     "WebP": {
         "lossy, lossless, alpha": lambda: [pillow("RGBA", "WEBP"), pillow("RGBA", "WEBP", lossless=True), pillow("RGB", "WEBP")],
-        "animated": lambda: [pillow("RGB", "WEBP", save_all=True, append_images=[Pillow.new("RGB", (56, 40))])],
+        "animated: the first frame": lambda: [pillow("RGB", "WEBP", save_all=True, append_images=[Pillow.new("RGB", (56, 40))])],
     },
     "BMP": {"1, 4, 8, 24, 32 bits, RLE": lambda: [pillow(m, "BMP") for m in ("1", "L", "P", "RGB", "RGBA")]},
     "PNM": {"P4, P5, P6": lambda: [pillow(m, "PPM") for m in ("1", "L", "RGB")]},

@@ -21,6 +21,7 @@ struct Headers final : FormatDetail {
   std::uint64_t codestream_offset = 0;  // of SOC
   std::uint32_t x0 = 0, y0 = 0;         // the picture's place on the reference grid; "XOsiz", "YOsiz"
   std::uint32_t x1 = 0, y1 = 0;         // and its end; "Xsiz", "Ysiz"
+  std::uint32_t tile_x0 = 0, tile_y0 = 0, tile_width = 0, tile_height = 0;  // the grid of tiles; "XTOsiz", "XTsiz", ...
   std::uint8_t unit_x = 1, unit_y = 1;  // grid points a pixel: more than 1 where all components are subsampled alike
   std::uint32_t components = 0;
   std::array<Component, kMaxComponents> component{};

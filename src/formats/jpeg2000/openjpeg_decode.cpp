@@ -95,10 +95,20 @@ Area area_of(const DecodeRequest& request, const Headers& headers) noexcept {
   const auto last = [&](std::int64_t pixel, std::int64_t unit, std::int64_t d) {
     return (pixel * unit / d + 2) * d * step;
   };
-  return {std::max<std::int64_t>(headers.x0, first(origin.x + w.x, headers.unit_x, dx)),
-          std::max<std::int64_t>(headers.y0, first(origin.y + w.y, headers.unit_y, dy)),
-          std::min<std::int64_t>(headers.x1, last(origin.x + w.right(), headers.unit_x, dx)),
-          std::min<std::int64_t>(headers.y1, last(origin.y + w.bottom(), headers.unit_y, dy))};
+  Area area{first(origin.x + w.x, headers.unit_x, dx), first(origin.y + w.y, headers.unit_y, dy),
+            last(origin.x + w.right(), headers.unit_x, dx), last(origin.y + w.bottom(), headers.unit_y, dy)};
+  if (headers.ht) {  // OpenJPEG 2.5.0 decodes parts of a tile wrongly
+    const auto start = [](std::int64_t at, std::int64_t t0, std::int64_t size) {
+      return t0 + std::max<std::int64_t>(at - t0, 0) / size * size;
+    };
+    const auto end = [](std::int64_t at, std::int64_t t0, std::int64_t size) {
+      return t0 + ceil_div<std::int64_t>(std::max<std::int64_t>(at - t0, 0), size) * size;
+    };
+    area = {start(area.x0, headers.tile_x0, headers.tile_width), start(area.y0, headers.tile_y0, headers.tile_height),
+            end(area.x1, headers.tile_x0, headers.tile_width), end(area.y1, headers.tile_y0, headers.tile_height)};
+  }
+  return {std::max<std::int64_t>(headers.x0, area.x0), std::max<std::int64_t>(headers.y0, area.y0),
+          std::min<std::int64_t>(headers.x1, area.x1), std::min<std::int64_t>(headers.y1, area.y1)};
 }
 
 // Brings a component of other depth or sign to the picture's, in place.

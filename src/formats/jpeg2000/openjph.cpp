@@ -3,6 +3,7 @@
 // by it: damaged tile headers keep version 0.9 in a loop without end.
 #include "formats/jpeg2000/planes.h"
 
+#include "base/checked.h"
 #include "base/error_util.h"
 
 #if defined(RESTRIDE_HAVE_OPENJPH)
@@ -83,6 +84,20 @@ class SinkFile final : public ojph::outfile_base {
 
 constexpr const char* kProgressions[] = {"LRCP", "RLCP", "RPCL", "PCRL", "CPRL"};
 
+// Decompositions, at most `wanted`, that never meet a band of 1 or 2 rows: the irreversible transform of OpenJPH 0.9
+// makes pixels of it that have nothing to do with the picture.
+unsigned safe_levels(const ImageSpec& spec, const EncodeParams& params, unsigned wanted) noexcept {
+  const std::uint64_t tile = params.tile_height ? params.tile_height : spec.height;
+  for (std::uint64_t top = 0; top < spec.height; top += tile) {
+    const std::uint64_t bottom = std::min<std::uint64_t>(top + tile, spec.height);
+    for (unsigned level = 0; level < wanted; ++level) {
+      const std::uint64_t step = std::uint64_t{1} << level;
+      if (ceil_div(bottom, step) - ceil_div(top, step) <= 2) wanted = level;
+    }
+  }
+  return wanted;
+}
+
 Status encode_lines(EncodeJob& job, Scratch& scratch, unsigned levels) {
   const ImageSpec& spec = job.plan.wanted;
   const EncodeParams& params = *job.params;
@@ -94,11 +109,11 @@ Status encode_lines(EncodeJob& job, Scratch& scratch, unsigned levels) {
   for (ojph::ui32 c = 0; c < spec.channels; ++c) siz.set_component(c, ojph::point(1, 1), spec.bits(), is_signed);
   if (params.tile_width) siz.set_tile_size(ojph::size(params.tile_width, params.tile_height));
   ojph::param_cod cod = codestream.access_cod();
-  cod.set_num_decomposition(levels);
+  const bool lossless = params.quality_type == QualityType::lossless;
+  cod.set_num_decomposition(lossless ? levels : safe_levels(spec, params, levels));
   cod.set_block_dims(params.jpeg2k.code_block_size[0], params.jpeg2k.code_block_size[1]);
   cod.set_progression_order(kProgressions[static_cast<int>(params.jpeg2k.progression)]);
   cod.set_color_transform(params.jpeg2k.mct_mode == 1 && spec.channels >= 3);
-  const bool lossless = params.quality_type == QualityType::lossless;
   cod.set_reversible(lossless);
   if (!lossless) codestream.access_qcd().set_irrev_quant(static_cast<float>(quantization_step(params)));
   codestream.set_planar(false);

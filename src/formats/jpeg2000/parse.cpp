@@ -84,7 +84,8 @@ Status read_siz(ByteReader siz, std::uint64_t at, Headers& headers, ImageInfo& i
   const std::uint32_t x1 = headers.x1 = siz.u32(), y1 = headers.y1 = siz.u32();
   headers.x0 = siz.u32();
   headers.y0 = siz.u32();
-  const std::uint32_t tile_width = siz.u32(), tile_height = siz.u32(), tile_x0 = siz.u32(), tile_y0 = siz.u32();
+  const std::uint32_t tile_width = headers.tile_width = siz.u32(), tile_height = headers.tile_height = siz.u32();
+  const std::uint32_t tile_x0 = headers.tile_x0 = siz.u32(), tile_y0 = headers.tile_y0 = siz.u32();
   headers.components = siz.u16();
   if (siz.overran()) return fail_at(Errc::truncated, at, "SIZ is too short");
   if (x1 <= headers.x0 || y1 <= headers.y0 || tile_width == 0 || tile_height == 0 || tile_x0 > headers.x0 ||
