@@ -139,9 +139,9 @@ Result<Held<Call>> begin_call(int device) {
 
 Status convert(Call& call, Stream stream) {
   if (call.conversions.empty()) return {};
-  RESTRIDE_ASSIGN(DeviceStage * stage, runtime.acquire(stream));
+  RESTRIDE_ASSIGN(DeviceStage * stage, runtime().acquire(stream));
   Status status = stage->convert(call.conversions);
-  runtime.release(stage);
+  runtime().release(stage);
   return status;
 }
 
