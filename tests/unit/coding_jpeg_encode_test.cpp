@@ -2,7 +2,7 @@
 // The batch encoder's bytes against libjpeg-turbo's, through the CPU encoder.
 #include <algorithm>
 
-#include "unit/support/jpeg_emulation.h"
+#include "unit/support/jpeg_encode_emulation.h"
 #include "unit/support/pictures.h"
 
 namespace restride::test {
@@ -79,7 +79,7 @@ TEST(JpegEncodeTables, QuantizeIsExactDivision) {
   for (std::uint32_t step = 1; step <= 255; ++step) {
     const std::uint32_t divisor = 8 * step;
     const jpeg::Quantizer q{static_cast<std::uint32_t>((std::uint64_t{1} << 32) / divisor) + 1,
-                            static_cast<std::uint16_t>(divisor / 2), 0};
+                            static_cast<std::uint16_t>(divisor / 2), 0, {0, 0}};
     for (int v = -16384; v <= 16384; ++v) {
       const int magnitude = (std::abs(v) + static_cast<int>(divisor) / 2) / static_cast<int>(divisor);
       ASSERT_EQ(jpeg::quantize(v, q), v < 0 ? -magnitude : magnitude) << v << " / " << divisor;
@@ -159,7 +159,7 @@ TEST(JpegEncode, WorstBlocksFitTheirRoom) {
   jpeg::CodeWord dc[16], ac[256];
   for (unsigned i = 0; i < 16; ++i) dc[i] = 16 + i;
   for (unsigned i = 0; i < 256; ++i) ac[i] = 16 + (i & 15);
-  EXPECT_EQ(jpeg::encode_block(levels, ~0ULL, 2047, dc, ac, words), jpeg::kMaxBlockBits);
+  EXPECT_EQ(jpeg::encode_block(levels, ~0U, ~0U, 2047, dc, ac, words), jpeg::kMaxBlockBits);
   EXPECT_EQ(words[jpeg::kMaxBlockWords], 0x12345678U);
 }
 

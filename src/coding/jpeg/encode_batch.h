@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encoding many pictures at once, as steps that are the same for a GPU's threads and for a loop over them.
 //
-//   tiles     up to kTileMcus consecutive MCUs are coded to a string of bits each, wherever there is room for it
+//   tiles     some dozen consecutive MCUs are coded to a string of bits each, wherever there is room for it
 //             (encode_tile.h); nothing of another tile is needed, since a tile computes the DC levels before it anew
-//   layout    where every tile's bits start, how many FF bytes that makes and so where its bytes go (encode_layout.h)
+//   layout    where every tile's bits start, how many FF bytes that makes and so where its bytes go; by groups of
+//             tiles, whose bits the first step adds up (encode_layout.h)
 //   bytes     bits are shifted to their place, FF bytes stuffed (encode_layout.h)
 #pragma once
 
@@ -14,9 +15,8 @@
 
 namespace restride::jpeg {
 
-// A tile with the MCU before it fills a thread block of 128 threads in the first pass: eight row groups an MCU.
-inline constexpr unsigned kTileMcus = 15;
-inline constexpr unsigned kTileThreads = 8 * (kTileMcus + 1);
+// Tiles of a picture that are laid out together.
+inline constexpr unsigned kGroupTiles = 256;
 
 struct EncodeTables {
   Quantizers quantizers;
@@ -33,10 +33,16 @@ struct EncodedTile {
 
 // Where a tile's bytes go. A tile owns the bytes that start in it.
 struct TilePlace {
-  std::uint64_t position;  // in the picture's entropy-coded data, stuffing counted
+  std::uint64_t position;  // in the picture's entropy-coded data; stuffing is counted from the group's first byte on
   std::uint32_t bytes;     // without stuffing
   std::uint8_t first_bit;  // in the tile, of its first byte
   std::uint8_t last_byte;  // the last byte where it is shared with the next tile or padded
+};
+
+struct EncodeGroup {
+  std::uint64_t bits;            // 0 at the start
+  std::uint64_t stuffed;         // FF bytes
+  std::uint64_t stuffed_before;  // in all groups before
 };
 
 // Where a caller wants a picture's data: memory that the encoder can write to. `to` may be null.
@@ -61,10 +67,11 @@ struct EncodeTotals {
 struct EncodeBatch {
   const ForwardPicture* pictures;  // by layout, so that tiles of one layout follow each other
   const EncodeTables* tables;
-  std::uint32_t picture_count, tile_count;
+  std::uint32_t picture_count, tile_count, group_count;
   std::uint32_t layout_end[kMcuLayouts];  // one behind the last tile of each layout
   EncodedTile* encoded;  // by tile
   TilePlace* places;     // by tile
+  EncodeGroup* groups;   // one more than there are
   EncodedPicture* results;
   EncodeTotals* totals;  // arena_words is 0 at the start
   std::uint32_t* arena;
@@ -76,12 +83,13 @@ struct EncodeBatch {
   std::uint64_t staging_bytes;
 };
 
-// The picture that owns tile `tile`: the last whose first tile is not behind it.
-RESTRIDE_HD inline std::uint32_t picture_of_tile(const EncodeBatch& batch, std::uint32_t tile) noexcept {
+// The picture that owns tile or group `index`: the last whose first one is not behind it.
+RESTRIDE_HD inline std::uint32_t picture_of(const EncodeBatch& batch, std::uint32_t ForwardPicture::*first,
+                                            std::uint32_t index) noexcept {
   std::uint32_t low = 0, high = batch.picture_count;
   while (high - low > 1) {
     const std::uint32_t middle = (low + high) / 2;
-    (batch.pictures[middle].first_tile <= tile ? low : high) = middle;
+    (batch.pictures[middle].*first <= index ? low : high) = middle;
   }
   return low;
 }

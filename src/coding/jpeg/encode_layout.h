@@ -11,39 +11,41 @@ namespace restride::jpeg {
 
 inline constexpr std::uint64_t kOutputAlignment = 64;
 
-// The layout of one picture by `threads` threads, each of which takes a run of tiles. Between the calls the numbers
-// that the threads gave are scanned exclusively.
-class PictureLayout {
+// The layout of one group of tiles, by a thread a tile. Between the calls the numbers that the threads gave are summed
+// up or scanned exclusively.
+class GroupLayout {
  public:
-  RESTRIDE_HD PictureLayout(const EncodeBatch& batch, std::uint32_t picture, unsigned threads) noexcept
-      : batch_(batch), picture_(batch.pictures[picture]), index_(picture), threads_(threads) {}
+  static constexpr unsigned kThreads = kGroupTiles;
 
-  RESTRIDE_HD std::uint64_t bits(unsigned thread) const noexcept {
+  RESTRIDE_HD GroupLayout(const EncodeBatch& batch, std::uint32_t group) noexcept
+      : batch_(batch),
+        picture_index_(picture_of(batch, &ForwardPicture::first_group, group)),
+        picture_(batch.pictures[picture_index_]),
+        group_(group),
+        first_((group - picture_.first_group) * kGroupTiles) {}
+
+  // To be summed: bits of the picture before the group.
+  RESTRIDE_HD std::uint64_t bits_before(unsigned thread) const noexcept {
     std::uint64_t sum = 0;
-    for (std::uint32_t t = first(thread); t < first(thread + 1); ++t) sum += tile(t).bits;
+    for (std::uint32_t g = picture_.first_group + thread; g < group_; g += kThreads) sum += batch_.groups[g].bits;
     return sum;
   }
-  // Bytes with stuffing, from the bit where the thread's first tile starts.
-  RESTRIDE_HD std::uint64_t bytes(unsigned thread, std::uint64_t start) const noexcept {
-    std::uint64_t sum = 0;
-    for (std::uint32_t t = first(thread); t < first(thread + 1); ++t) {
-      const Owned owned = bytes_of(t, start);
-      sum += owned.bytes + owned.stuffed;
-      start += tile(t).bits;
-    }
-    return sum;
+  // To be scanned.
+  RESTRIDE_HD std::uint32_t bits(unsigned thread) const noexcept { return there(thread) ? tile(thread).bits : 0; }
+  // To be scanned: FF bytes of the thread's tile, which starts at bit `start` of the picture.
+  RESTRIDE_HD std::uint32_t stuffed(unsigned thread, std::uint64_t start) const noexcept {
+    return there(thread) ? bytes_of(thread, start).stuffed : 0;
   }
-  RESTRIDE_HD void place(unsigned thread, std::uint64_t start, std::uint64_t position) const noexcept {
-    for (std::uint32_t t = first(thread); t < first(thread + 1); ++t) {
-      const Owned owned = bytes_of(t, start);
-      batch_.places[picture_.first_tile + t] = {position, owned.bytes, static_cast<std::uint8_t>((0 - start) & 7),
-                                                owned.last};
-      position += owned.bytes + owned.stuffed;
-      start += tile(t).bits;
-    }
+  RESTRIDE_HD void place(unsigned thread, std::uint64_t start, std::uint32_t stuffed_before) const noexcept {
+    if (!there(thread)) return;
+    const Owned owned = bytes_of(thread, start);
+    batch_.places[picture_.first_tile + first_ + thread] = {(start + 7) / 8 + stuffed_before, owned.bytes,
+                                                            static_cast<std::uint8_t>((0 - start) & 7), owned.last};
+    if (first_ + thread + 1 == picture_.tiles)  // as long as it is without stuffing, and EOI
+      batch_.results[picture_index_].size = (start + tile(thread).bits + 7) / 8 + 2;
   }
-  // By one thread: `bytes` is the sum over all.
-  RESTRIDE_HD void finish(std::uint64_t bytes) const noexcept { batch_.results[index_].size = bytes + 2; }
+  // By one thread.
+  RESTRIDE_HD void finish(std::uint32_t stuffed) const noexcept { batch_.groups[group_].stuffed = stuffed; }
 
  private:
   struct Owned {
@@ -51,22 +53,19 @@ class PictureLayout {
     std::uint8_t last;
   };
 
-  RESTRIDE_HD const EncodedTile& tile(std::uint32_t t) const noexcept {
-    return batch_.encoded[picture_.first_tile + t];
-  }
-  RESTRIDE_HD std::uint32_t first(unsigned thread) const noexcept {
-    const std::uint32_t run = (picture_.tiles + threads_ - 1) / threads_;
-    return run * thread < picture_.tiles ? run * thread : picture_.tiles;
+  RESTRIDE_HD bool there(unsigned thread) const noexcept { return first_ + thread < picture_.tiles; }
+  RESTRIDE_HD const EncodedTile& tile(unsigned thread) const noexcept {
+    return batch_.encoded[picture_.first_tile + first_ + thread];
   }
 
-  // The bytes that start in tile t, whose first bit is bit `start` of the picture.
-  RESTRIDE_HD Owned bytes_of(std::uint32_t t, std::uint64_t start) const noexcept {
-    const EncodedTile& here = tile(t);
+  // The bytes that start in a tile, whose first bit is bit `start` of the picture.
+  RESTRIDE_HD Owned bytes_of(unsigned thread, std::uint64_t start) const noexcept {
+    const EncodedTile& here = tile(thread);
     const std::uint64_t end = start + here.bits, first_byte = (start + 7) / 8;
     Owned owned{static_cast<std::uint32_t>((end + 7) / 8 - first_byte), here.stuffed[(0 - start) & 7], here.tail};
     const unsigned left = end & 7;  // bits in the last byte, which the next tile or ones complete
     if (left && owned.bytes) {
-      const unsigned next = t + 1 < picture_.tiles ? tile(t + 1).head : 0xffU;
+      const unsigned next = first_ + thread + 1 < picture_.tiles ? tile(thread + 1).head : 0xffU;
       owned.last = static_cast<std::uint8_t>(here.tail << (8 - left) | next >> left);
       owned.stuffed += owned.last == 0xff;
     }
@@ -74,16 +73,21 @@ class PictureLayout {
   }
 
   const EncodeBatch& batch_;
+  std::uint32_t picture_index_;
   const ForwardPicture& picture_;
-  std::uint32_t index_;
-  unsigned threads_;
+  std::uint32_t group_, first_;
 };
 
-// Places pictures in the output one after the other. Between the calls the rooms are scanned exclusively.
+// Places pictures in the output one after the other. Needs EncodeGroup::stuffed_before, that of the one behind the last
+// too. Between the calls the rooms are scanned exclusively.
 class OutputLayout {
  public:
   RESTRIDE_HD OutputLayout(const EncodeBatch& batch, std::uint32_t picture) noexcept
-      : batch_(batch), result_(batch.results[picture]), target_(batch.targets[picture]) {}
+      : batch_(batch), result_(batch.results[picture]), target_(batch.targets[picture]) {
+    const ForwardPicture& described = batch.pictures[picture];
+    const EncodeGroup* groups = batch.groups + described.first_group;
+    result_.size += groups[(described.tiles + kGroupTiles - 1) / kGroupTiles].stuffed_before - groups->stuffed_before;
+  }
 
   RESTRIDE_HD std::uint64_t room() const noexcept {
     return (shift() + result_.size + kOutputAlignment - 1) & ~(kOutputAlignment - 1);
@@ -131,12 +135,14 @@ class TileBytes {
   RESTRIDE_HD TileBytes(const EncodeBatch& batch, std::uint32_t tile) noexcept
       : place_(batch.places[tile]), from_(batch.arena), to_(batch.output) {
     const EncodedTile& encoded = batch.encoded[tile];
-    const std::uint32_t p = picture_of_tile(batch, tile);
+    const std::uint32_t p = picture_of(batch, &ForwardPicture::first_tile, tile);
     const EncodedPicture& result = batch.results[p];
     const ForwardPicture& picture = batch.pictures[p];
     from_ += encoded.slot;
     bits_ = encoded.bits;
-    to_ += result.base + place_.position;
+    const EncodeGroup* groups = batch.groups + picture.first_group;
+    to_ += result.base + place_.position + groups[(tile - picture.first_tile) / kGroupTiles].stuffed_before -
+           groups->stuffed_before;
     ends_ = tile + 1 == picture.first_tile + picture.tiles;
     fits_ = result.base + result.size <= batch.output_bytes && batch.totals->arena_words <= batch.arena_words;
     end_of_image_ = batch.output + result.base + result.size - 2;

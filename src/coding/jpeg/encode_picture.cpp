@@ -70,24 +70,28 @@ ForwardPicture forward_picture(const ImageView& view, const ImageSpec& wanted, c
   to.blocks_x = ceil_div(to.width, 8U);
   to.blocks_y = ceil_div(to.height, 8U);
   to.padded = to.blocks_x % h != 0 || to.blocks_y % v != 0;
-  to.tiles = ceil_div(to.mcu_count, kTileMcus);
+  to.tiles = with_mcu_layout(to.layout, [&](auto layout) { return ceil_div(to.mcu_count, layout.kTileMcus); });
   return to;
 }
 
-std::uint32_t order_by_layout(std::span<const ForwardPicture> pictures, ForwardPicture* to, std::uint32_t* position,
-                              std::uint32_t (&layout_end)[kMcuLayouts]) noexcept {
-  std::uint32_t placed = 0, tiles = 0;
+void order_by_layout(std::span<const ForwardPicture> pictures, ForwardPicture* to, std::uint32_t* position,
+                     EncodeBatch& batch) noexcept {
+  std::uint32_t placed = 0, tiles = 0, groups = 0;
   for (unsigned layout = 0; layout < kMcuLayouts; ++layout) {
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       if (pictures[i].layout != layout) continue;
       to[placed] = pictures[i];
       to[placed].first_tile = tiles;
+      to[placed].first_group = groups;
+      groups += ceil_div(pictures[i].tiles, kGroupTiles);
       tiles += pictures[i].tiles;
       position[i] = placed++;
     }
-    layout_end[layout] = tiles;
+    batch.layout_end[layout] = tiles;
   }
-  return tiles;
+  batch.picture_count = placed;
+  batch.tile_count = tiles;
+  batch.group_count = groups;
 }
 
 }  // namespace restride::jpeg

@@ -72,7 +72,9 @@ Quantizers quantizers(int quality) noexcept {
       const unsigned i = kNaturalOrder[k];
       const std::uint32_t divisor = 8U * steps[i];
       all.table[chroma][i] = {static_cast<std::uint32_t>((std::uint64_t{1} << 32) / divisor) + 1,
-                              static_cast<std::uint16_t>(divisor / 2), static_cast<std::uint16_t>(k)};
+                              static_cast<std::uint16_t>(divisor / 2),
+                              static_cast<std::uint16_t>(k),
+                              {k < 32 ? 1U << k : 0, k < 32 ? 0 : 1U << (k - 32)}};
     }
   }
   return all;

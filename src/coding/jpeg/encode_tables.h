@@ -26,10 +26,11 @@ using QuantizerSteps = std::array<std::uint8_t, 64>;
 QuantizerSteps quantizer_steps(int quality, bool chroma) noexcept;
 
 // What quantising one coefficient takes; kept in natural order.
-struct Quantizer {
+struct alignas(16) Quantizer {
   std::uint32_t reciprocal;  // floor(2^32 / divisor) + 1: exact for every numerator up to 2^16
   std::uint16_t half;        // of the divisor, which is 8 times the step: the DCT leaves that factor
   std::uint16_t position;    // of the coefficient in zig-zag order
+  std::uint32_t bit[2];      // 2^position, low word first
 };
 struct Quantizers {
   Quantizer table[2][64];

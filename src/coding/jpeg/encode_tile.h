@@ -47,6 +47,16 @@ RESTRIDE_HD inline void merge_bits(std::uint32_t* word, std::uint32_t bits) noex
   *word |= bits;
 #endif
 }
+// Returns what was there before.
+RESTRIDE_HD inline std::uint64_t add_long(std::uint64_t* sum, std::uint64_t value) noexcept {
+#if defined(__CUDA_ARCH__)
+  return atomicAdd(reinterpret_cast<unsigned long long*>(sum), static_cast<unsigned long long>(value));
+#else
+  const std::uint64_t before = *sum;
+  *sum += value;
+  return before;
+#endif
+}
 RESTRIDE_HD inline void add_count(std::uint32_t* word, std::uint32_t count) noexcept {
 #if defined(__CUDA_ARCH__)
   atomicAdd(word, count);
@@ -59,22 +69,23 @@ RESTRIDE_HD inline void add_count(std::uint32_t* word, std::uint32_t count) noex
 template <class Layout>
 class TileEncoder {
  public:
-  static constexpr unsigned kBlocks = Layout::kBlocks * (kTileMcus + 1);
+  static constexpr unsigned kMcus = Layout::kTileMcus, kThreads = Layout::kTileThreads;
+  static constexpr unsigned kBlocks = Layout::kBlocks * (kMcus + 1);
 
   RESTRIDE_HD TileEncoder(const EncodeBatch& batch, std::uint32_t tile, std::uint32_t* memory) noexcept
       : batch_(batch),
         tile_(tile),
-        picture_(batch.pictures[picture_of_tile(batch, tile)]),
+        picture_(batch.pictures[picture_of(batch, &ForwardPicture::first_tile, tile)]),
         tables_(batch.tables[picture_.tables]),
         memory_(memory, kBlocks),
-        first_mcu_((tile - picture_.first_tile) * kTileMcus),
-        mcus_(picture_.mcu_count - first_mcu_ < kTileMcus ? picture_.mcu_count - first_mcu_ : kTileMcus),
+        first_mcu_((tile - picture_.first_tile) * kMcus),
+        mcus_(picture_.mcu_count - first_mcu_ < kMcus ? picture_.mcu_count - first_mcu_ : kMcus),
         end_block_(Layout::kBlocks * (mcus_ + 1)) {}
 
   // Phase 1: pixels to rows, transformed in the first dimension; a thread takes a row group of an MCU.
   RESTRIDE_HD void transform_rows(unsigned thread) const noexcept {
-    const unsigned place = thread % (kTileMcus + 1), group = thread / (kTileMcus + 1);
-    for (unsigned i = thread; i < 2 * end_block_; i += kTileThreads) memory_.nonzero[i] = 0;
+    const unsigned place = thread % (kMcus + 1), group = thread / (kMcus + 1);
+    for (unsigned i = thread; i < 2 * end_block_; i += kThreads) memory_.nonzero[i] = 0;
     if (thread < 8) memory_.stuffed[thread] = 0;
     if (place > mcus_ || first_mcu_ + place == 0) return;
     const std::uint32_t mcu = first_mcu_ + place - 1, my = mcu / picture_.mcus_x;
@@ -86,7 +97,7 @@ class TileEncoder {
   // Phase 2: columns, quantised; a thread takes columns one at a time.
   RESTRIDE_HD void transform_columns(unsigned thread) const noexcept {
     const unsigned column = thread % 8;
-    for (unsigned b = thread / 8 + (first_mcu_ ? 0 : kFirstBlock); b < end_block_; b += kTileThreads / 8) {
+    for (unsigned b = thread / 8 + (first_mcu_ ? 0 : kFirstBlock); b < end_block_; b += kThreads / 8) {
       const auto* from = reinterpret_cast<const std::int16_t*>(memory_.block_bits(b)) + column;
       std::int32_t v[8];
       for (int i = 0; i < 8; ++i) v[i] = from[8 * i];
@@ -98,26 +109,29 @@ class TileEncoder {
         const Quantizer q = quantizer[8 * i];
         const std::int32_t level = quantize(v[i], q);
         levels[q.position] = static_cast<std::int16_t>(level);
-        const std::uint32_t bit = level ? 1U << (q.position & 31) : 0;
-        nonzero[0] |= q.position < 32 ? bit : 0;
-        nonzero[1] |= q.position < 32 ? 0 : bit;
+        if (level) {
+          nonzero[0] |= q.bit[0];
+          nonzero[1] |= q.bit[1];
+        }
       }
       if (nonzero[0]) merge_bits(memory_.nonzero + 2 * b, nonzero[0]);
       if (nonzero[1]) merge_bits(memory_.nonzero + 2 * b + 1, nonzero[1]);
     }
   }
 
-  // Phase 3: every block's bits by one thread.
+  // Phase 3: every block's bits by one thread. Luma first: its blocks take longer, and threads of a warp should take
+  // equally long.
   RESTRIDE_HD void encode_blocks(unsigned thread) const noexcept {
-    for (unsigned b = kFirstBlock + thread; b < end_block_; b += kTileThreads) {
-      const unsigned table = table_of(index_in_mcu(b));
-      std::uint64_t nonzero = 0;
+    for (unsigned i = thread; i < end_block_ - kFirstBlock; i += kThreads) {
+      const unsigned b = block_in_turn(i), table = table_of(index_in_mcu(b));
+      std::uint32_t low = 0, high = 0;
       std::int32_t difference = 0;
       if (!is_padding(b)) {
-        nonzero = std::uint64_t{memory_.nonzero[2 * b + 1]} << 32 | memory_.nonzero[2 * b];
+        low = memory_.nonzero[2 * b];
+        high = memory_.nonzero[2 * b + 1];
         difference = memory_.block_levels(b)[0] - level_before(b);
       }
-      memory_.starts[b] = encode_block(memory_.block_levels(b), nonzero, difference, tables_.codes.dc[table],
+      memory_.starts[b] = encode_block(memory_.block_levels(b), low, high, difference, tables_.codes.dc[table],
                                        tables_.codes.ac[table], memory_.block_bits(b));
     }
   }
@@ -128,25 +142,19 @@ class TileEncoder {
   RESTRIDE_HD unsigned end_block() const noexcept { return end_block_; }
   RESTRIDE_HD std::uint32_t* starts() const noexcept { return memory_.starts; }
   RESTRIDE_HD void take_room() const noexcept {
-    const std::uint64_t words = total_words();
-#if defined(__CUDA_ARCH__)
-    *memory_.slot = atomicAdd(reinterpret_cast<unsigned long long*>(&batch_.totals->arena_words), words);
-#else
-    *memory_.slot = batch_.totals->arena_words;
-    batch_.totals->arena_words += words;
-#endif
+    *memory_.slot = add_long(&batch_.totals->arena_words, total_words());
   }
 
   // Phase 5: the tile's words, gathered from its blocks; a thread takes words one at a time.
   RESTRIDE_HD void gather_words(unsigned thread) const noexcept {
     if (!has_room()) return;
-    for (unsigned w = thread; w < total_words(); w += kTileThreads) room()[w] = gathered_word(w);
+    for (unsigned w = thread; w < total_words(); w += kThreads) room()[w] = gathered_word(w);
   }
 
   // Phase 6: FF bytes at each of the eight alignments.
   RESTRIDE_HD void count_stuffing(unsigned thread) const noexcept {
     if (!has_room()) return;
-    for (unsigned w = thread; w < total_words(); w += kTileThreads) {
+    for (unsigned w = thread; w < total_words(); w += kThreads) {
       const std::uint64_t next = w + 1 < total_words() ? room()[w + 1] : 0;
       std::uint64_t ones = std::uint64_t{room()[w]} << 32 | next;
       ones &= ones << 1;
@@ -172,10 +180,23 @@ class TileEncoder {
       done.tail = static_cast<std::uint8_t>(end >> (32 - used));
     }
     batch_.encoded[tile_] = done;
+    add_long(&batch_.groups[picture_.first_group + (tile_ - picture_.first_tile) / kGroupTiles].bits, done.bits);
   }
 
  private:
   static constexpr unsigned kFirstBlock = Layout::kBlocks;  // of those to code
+
+  // The i-th block to code, luma's of all MCUs before the others.
+  RESTRIDE_HD unsigned block_in_turn(unsigned i) const noexcept {
+    constexpr unsigned kLuma = Layout::kLumaBlocks, kOthers = Layout::kBlocks - kLuma;
+    if constexpr (kOthers == 0) {
+      return kFirstBlock + i;
+    } else {
+      const unsigned j = i - mcus_ * kLuma;
+      return kFirstBlock + (i < mcus_ * kLuma ? i / kLuma * Layout::kBlocks + i % kLuma
+                                              : j / kOthers * Layout::kBlocks + kLuma + j % kOthers);
+    }
+  }
 
   RESTRIDE_HD static unsigned index_in_mcu(unsigned block) noexcept { return block % Layout::kBlocks; }
   RESTRIDE_HD static unsigned table_of(unsigned index) noexcept {

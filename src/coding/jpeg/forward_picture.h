@@ -32,6 +32,7 @@ struct ForwardPicture {
   std::uint32_t mcus_x, mcu_count;   // MCUs in a row; in all
   std::uint32_t blocks_x, blocks_y;  // luma's blocks that are not padding
   std::uint32_t first_tile, tiles;   // of the batch's
+  std::uint32_t first_group;         // of tiles, of the batch's
   std::uint32_t tables;              // index of the quantisers and codes
 };
 
@@ -42,6 +43,10 @@ struct McuLayout {
   static constexpr unsigned kH = H, kV = V, kComponents = Components;
   static constexpr unsigned kLumaBlocks = H * V;
   static constexpr unsigned kBlocks = H * V + Components - 1;
+  // MCUs that a tile codes. With the MCU before it they fill a thread block in the first pass: eight row groups an MCU.
+  // Fewer where MCUs are large, so that any GPU has the shared memory for it.
+  static constexpr unsigned kTileMcus = kBlocks <= 6 ? 31 : 15;
+  static constexpr unsigned kTileThreads = 8 * (kTileMcus + 1);
 };
 
 inline constexpr unsigned kMcuLayouts = 9;
@@ -138,13 +143,20 @@ RESTRIDE_HD inline void load_pixels(const ForwardPicture& from, std::uint32_t x,
   for (int c = 0; c < 3; ++c) load_channel(from, c, x, y, to[c]);
 }
 
-// RGB to YCbCr in place, where the picture asks for it.
+// To what is transformed: components, RGB as YCbCr where the picture asks for it, less 128. libjpeg's arithmetic, with
+// the subtraction moved into the constants.
 RESTRIDE_HD inline void convert_pixels(ForwardColor color, PixelRun& run) noexcept {
-  constexpr color::Bt601<std::int32_t> kMath{255, 128};
-  if (color == ForwardColor::copy) return;
+  using Math = color::Bt601<std::int32_t>;
+  constexpr Math kMath{255, 0};  // chroma around 0
   for (int i = 0; i < 8; ++i) {
+    if (color == ForwardColor::copy) {
+      for (auto& channel : run) channel[i] -= 128;
+      continue;
+    }
     const std::int32_t r = run[0][i], g = run[1][i], b = run[2][i];
-    run[0][i] = kMath.luma(r, g, b);
+    run[0][i] = (Math::fixed(0.29900) * r + Math::fixed(0.58700) * g + Math::fixed(0.11400) * b + Math::kHalf -
+                 (128 << Math::kShift)) >>
+                Math::kShift;
     if (color == ForwardColor::luma) continue;
     run[1][i] = kMath.cb(r, g, b);
     run[2][i] = kMath.cr(r, g, b);
@@ -156,9 +168,8 @@ struct RowTarget {
   std::int16_t* base;
   unsigned stride;  // samples from block to block
 
-  // Samples 0 to 255, less 128, transformed.
+  // Samples -128 to 127, transformed.
   RESTRIDE_HD void store(unsigned block, unsigned row, std::int32_t (&samples)[8]) const noexcept {
-    for (int i = 0; i < 8; ++i) samples[i] -= 128;
     forward_dct<false>(samples);
     std::int16_t* to = base + block * stride + 8 * row;
     for (int i = 0; i < 4; ++i)
@@ -233,6 +244,7 @@ RESTRIDE_HD inline void forward_plain_rows(const ForwardPicture& from, std::uint
   for (int c = 0; c < Components; ++c) {
     std::int32_t samples[8];
     load_channel(from, c, mx * 8, y, samples);
+    for (std::int32_t& sample : samples) sample -= 128;
     to.store(static_cast<unsigned>(c), row, samples);
   }
 }

@@ -143,11 +143,14 @@ Status EncodeCall::convert() {
   return status;
 }
 
-// Lays out what goes up (totals, tables, pictures) and what stays on the device behind it.
+// Lays out what goes up (totals and groups, all 0; tables; pictures) and what stays on the device behind it.
 Status EncodeCall::place_descriptors() {
   std::size_t at = 0;
   const auto take = [&](std::size_t bytes) { return std::exchange(at, at + aligned(bytes)); };
+  std::size_t groups_at_most = 1;
+  for (const jpeg::ForwardPicture& picture : pictures_) groups_at_most += picture.tiles / jpeg::kGroupTiles + 1;
   const std::size_t totals = take(sizeof(jpeg::EncodeTotals));
+  const std::size_t groups = take(groups_at_most * sizeof(jpeg::EncodeGroup));
   const std::size_t tables = take(qualities_.size() * sizeof(jpeg::EncodeTables));
   const std::size_t pictures = take(pictures_.size() * sizeof(jpeg::ForwardPicture));
   upload_bytes_ = at;
@@ -160,21 +163,21 @@ Status EncodeCall::place_descriptors() {
   const std::size_t targets = outcome + aligned(pictures_.size() * sizeof(jpeg::EncodedPicture));
   RESTRIDE_TRY(outcome_block_.reserve(targets + pictures_.size() * sizeof(jpeg::EncodeTarget), stream_));
 
-  new (upload_.data() + totals) jpeg::EncodeTotals{};
+  std::memset(upload_.data(), 0, tables);
   auto* const to = reinterpret_cast<jpeg::EncodeTables*>(upload_.data() + tables);
   const jpeg::CodeTables codes = jpeg::code_tables(jpeg::standard_huffman_tables());
-  for (std::size_t i = 0; i < qualities_.size(); ++i) new (to + i) jpeg::EncodeTables{jpeg::quantizers(qualities_[i]), codes};
+  for (std::size_t i = 0; i < qualities_.size(); ++i)
+    new (to + i) jpeg::EncodeTables{jpeg::quantizers(qualities_[i]), codes};
   position_.resize(pictures_.size());
   jpeg::order_by_layout(pictures_, reinterpret_cast<jpeg::ForwardPicture*>(upload_.data() + pictures), position_.data(),
-                        batch_.layout_end);
+                        batch_);
 
   std::byte* const device = descriptors_.data();
   batch_.pictures = reinterpret_cast<const jpeg::ForwardPicture*>(device + pictures);
   batch_.tables = reinterpret_cast<const jpeg::EncodeTables*>(device + tables);
-  batch_.picture_count = static_cast<std::uint32_t>(pictures_.size());
-  batch_.tile_count = tiles_;
   batch_.encoded = reinterpret_cast<jpeg::EncodedTile*>(device + encoded);
   batch_.places = reinterpret_cast<jpeg::TilePlace*>(device + places);
+  batch_.groups = reinterpret_cast<jpeg::EncodeGroup*>(device + groups);
   batch_.results = reinterpret_cast<jpeg::EncodedPicture*>(device + results);
   batch_.totals = reinterpret_cast<jpeg::EncodeTotals*>(device + totals);
   outcome_.totals = reinterpret_cast<jpeg::EncodeTotals*>(outcome_block_.data());

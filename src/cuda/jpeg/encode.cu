@@ -10,7 +10,7 @@ namespace {
 
 using jpeg::EncodeBatch;
 
-constexpr unsigned kLayoutThreads = 512, kBaseThreads = 256, kByteThreads = 128, kCopyThreads = 256;
+constexpr unsigned kBaseThreads = 256, kByteThreads = 128, kCopyThreads = 256;
 constexpr unsigned kWarp = 32, kAll = 0xffffffffU;
 
 template <class T>
@@ -58,8 +58,12 @@ __device__ void scan_starts(const Tile& tile) {
   }
 }
 
+// Threads that registers must allow for on a multiprocessor: what shared memory allows, within what spills little.
 template <class Layout>
-__global__ void __launch_bounds__(jpeg::kTileThreads, 6)
+constexpr unsigned kResidentThreads = Layout::kBlocks <= 4 ? 1024 : 768;
+
+template <class Layout>
+__global__ void __launch_bounds__(Layout::kTileThreads, kResidentThreads<Layout> / Layout::kTileThreads)
     encode_tiles(const __grid_constant__ EncodeBatch batch, std::uint32_t first_tile) {
   extern __shared__ std::uint64_t memory[];
   const jpeg::TileEncoder<Layout> tile(batch, first_tile + blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
@@ -78,25 +82,35 @@ __global__ void __launch_bounds__(jpeg::kTileThreads, 6)
   if (threadIdx.x == 0) tile.finish();
 }
 
-__global__ void __launch_bounds__(kLayoutThreads) lay_out_pictures(const __grid_constant__ EncodeBatch batch) {
-  const jpeg::PictureLayout layout(batch, blockIdx.x, kLayoutThreads);
-  std::uint64_t total = 0;
-  const std::uint64_t start = block_exclusive_scan<kLayoutThreads>(layout.bits(threadIdx.x), total);
-  const std::uint64_t position =
-      block_exclusive_scan<kLayoutThreads>(layout.bytes(threadIdx.x, start), total);
-  layout.place(threadIdx.x, start, position);
-  if (threadIdx.x == 0) layout.finish(total);
+__global__ void __launch_bounds__(jpeg::GroupLayout::kThreads)
+    lay_out_groups(const __grid_constant__ EncodeBatch batch) {
+  constexpr unsigned kThreads = jpeg::GroupLayout::kThreads;
+  const jpeg::GroupLayout layout(batch, blockIdx.x);
+  std::uint64_t before = 0, total = 0;
+  (void)block_exclusive_scan<kThreads>(layout.bits_before(threadIdx.x), before);
+  const std::uint64_t start = before + block_exclusive_scan<kThreads>(layout.bits(threadIdx.x), total);
+  const std::uint64_t stuffed = block_exclusive_scan<kThreads>(layout.stuffed(threadIdx.x, start), total);
+  layout.place(threadIdx.x, start, static_cast<std::uint32_t>(stuffed));
+  if (threadIdx.x == 0) layout.finish(static_cast<std::uint32_t>(total));
 }
 
 // Where every picture's data starts in the output; and the outcome for the host.
 __global__ void __launch_bounds__(kBaseThreads)
     lay_out_output(const __grid_constant__ EncodeBatch batch, const __grid_constant__ EncodeOutcome outcome) {
-  std::uint64_t before = 0;
+  std::uint64_t before = 0, total = 0;
+  for (std::uint32_t first = 0; first <= batch.group_count; first += kBaseThreads) {
+    const std::uint32_t g = first + threadIdx.x;
+    const std::uint64_t stuffed = g < batch.group_count ? batch.groups[g].stuffed : 0;
+    const std::uint64_t stuffed_before = before + block_exclusive_scan<kBaseThreads>(stuffed, total);
+    before += total;
+    if (g <= batch.group_count) batch.groups[g].stuffed_before = stuffed_before;
+  }
+  __syncthreads();
+  before = 0;
   for (std::uint32_t first = 0; first < batch.picture_count; first += kBaseThreads) {
     const std::uint32_t i = first + threadIdx.x;
     const bool there = i < batch.picture_count;
     const jpeg::OutputLayout layout(batch, there ? i : 0);
-    std::uint64_t total = 0;
     const std::uint64_t start = before + block_exclusive_scan<kBaseThreads>(there ? layout.room() : 0, total);
     before += total;
     if (there) batch.results[i] = outcome.results[i] = layout.place(start);
@@ -140,7 +154,7 @@ cudaError_t launch_tiles(const EncodeBatch& batch, std::uint32_t first, std::uin
         cudaFuncSetAttribute(encode_tiles<Layout>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
     if (result != cudaSuccess) return result;
   }
-  encode_tiles<Layout><<<end - first, jpeg::kTileThreads, kShared, stream>>>(batch, first);
+  encode_tiles<Layout><<<end - first, Layout::kTileThreads, kShared, stream>>>(batch, first);
   return cudaGetLastError();
 }
 
@@ -154,7 +168,7 @@ cudaError_t launch_encode_tiles(const EncodeBatch& batch, cudaStream_t stream) {
         i, [&](auto layout) { return launch_tiles<decltype(layout)>(batch, first, end, stream); });
     if (result != cudaSuccess) return result;
   }
-  lay_out_pictures<<<batch.picture_count, kLayoutThreads, 0, stream>>>(batch);
+  lay_out_groups<<<batch.group_count, jpeg::GroupLayout::kThreads, 0, stream>>>(batch);
   return cudaGetLastError();
 }
 

@@ -62,10 +62,9 @@ class EmulatedEncoder {
     }
     descriptors_.resize(pictures.size());
     position_.resize(pictures.size());
-    const std::uint32_t tiles =
-        jpeg::order_by_layout(described, descriptors_.data(), position_.data(), batch_.layout_end);
-    encoded_.resize(tiles);
-    places_.resize(tiles);
+    jpeg::order_by_layout(described, descriptors_.data(), position_.data(), batch_);
+    encoded_.resize(batch_.tile_count);
+    places_.resize(batch_.tile_count);
     results_.resize(pictures.size());
     targets_.resize(pictures.size());
   }
@@ -86,8 +85,8 @@ class EmulatedEncoder {
     jpeg::EncodeBatch& batch = batch_;
     batch.pictures = descriptors_.data();
     batch.tables = tables_.data();
-    batch.picture_count = static_cast<std::uint32_t>(descriptors_.size());
-    batch.tile_count = static_cast<std::uint32_t>(encoded_.size());
+    groups_.assign(batch.group_count + 1, {});
+    batch.groups = groups_.data();
     batch.encoded = encoded_.data();
     batch.places = places_.data();
     batch.results = results_.data();
@@ -102,7 +101,9 @@ class EmulatedEncoder {
     for (unsigned layout = 0; layout < jpeg::kMcuLayouts; ++layout)
       for (std::uint32_t tile = layout ? batch.layout_end[layout - 1] : 0; tile < batch.layout_end[layout]; ++tile)
         jpeg::with_mcu_layout(layout, [&](auto kind) { encode_tile<decltype(kind)>(batch, tile); });
-    for (std::uint32_t i = 0; i < batch.picture_count; ++i) lay_out(batch, i);
+    for (std::uint32_t group = 0; group < batch.group_count; ++group) lay_out(batch, group);
+    for (std::uint32_t group = 0; group < batch.group_count; ++group)
+      groups_[group + 1].stuffed_before = groups_[group].stuffed_before + groups_[group].stuffed;
     for (std::uint32_t i = 0; i < batch.picture_count; ++i) {
       const jpeg::OutputLayout layout(batch, i);
       const std::uint64_t start = std::exchange(totals_.output_bytes, totals_.output_bytes + layout.room());
@@ -121,7 +122,7 @@ class EmulatedEncoder {
     std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks) + 7) / 8, ~0ULL / 3);
     const jpeg::TileEncoder<Layout> encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
     const auto all = [](auto&& phase) {
-      for (unsigned thread = jpeg::kTileThreads; thread-- > 0;) phase(thread);
+      for (unsigned thread = Layout::kTileThreads; thread-- > 0;) phase(thread);
     };
     all([&](unsigned thread) { encoder.transform_rows(thread); });
     all([&](unsigned thread) { encoder.transform_columns(thread); });
@@ -135,16 +136,18 @@ class EmulatedEncoder {
     encoder.finish();
   }
 
-  static void lay_out(const jpeg::EncodeBatch& batch, std::uint32_t picture) {
-    constexpr unsigned kThreads = 7;  // any number gives the same
-    const jpeg::PictureLayout layout(batch, picture, kThreads);
-    std::uint64_t starts[kThreads], positions[kThreads], bytes = 0;
+  static void lay_out(const jpeg::EncodeBatch& batch, std::uint32_t group) {
+    constexpr unsigned kThreads = jpeg::GroupLayout::kThreads;
+    const jpeg::GroupLayout layout(batch, group);
+    std::uint64_t starts[kThreads], before = 0;
+    std::uint32_t stuffed[kThreads], total = 0;
+    for (unsigned i = 0; i < kThreads; ++i) before += layout.bits_before(i);
     for (unsigned i = 0; i < kThreads; ++i) starts[i] = layout.bits(i);
-    std::exclusive_scan(starts, starts + kThreads, starts, std::uint64_t{0});
-    for (unsigned i = 0; i < kThreads; ++i) bytes += positions[i] = layout.bytes(i, starts[i]);
-    std::exclusive_scan(positions, positions + kThreads, positions, std::uint64_t{0});
-    for (unsigned i = 0; i < kThreads; ++i) layout.place(i, starts[i], positions[i]);
-    layout.finish(bytes);
+    std::exclusive_scan(starts, starts + kThreads, starts, before);
+    for (unsigned i = 0; i < kThreads; ++i) total += stuffed[i] = layout.stuffed(i, starts[i]);
+    std::exclusive_scan(stuffed, stuffed + kThreads, stuffed, std::uint32_t{0});
+    for (unsigned i = 0; i < kThreads; ++i) layout.place(i, starts[i], stuffed[i]);
+    layout.finish(total);
   }
 
   static void write_tile(const jpeg::EncodeBatch& batch, std::uint32_t tile) {
@@ -163,6 +166,7 @@ class EmulatedEncoder {
   std::vector<jpeg::EncodeTables> tables_;
   std::vector<jpeg::EncodedTile> encoded_;
   std::vector<jpeg::TilePlace> places_;
+  std::vector<jpeg::EncodeGroup> groups_;
   std::vector<jpeg::EncodedPicture> results_;
   std::vector<std::uint32_t> position_;
   jpeg::EncodeBatch batch_{};
