@@ -403,7 +403,11 @@ TEST_F(Vendor, JpegEncoder) {
       ASSERT_EQ(streams.size(), images.size());
       for (std::size_t i = 0; i < streams.size(); i += 13) {
         EXPECT_EQ((*streams[i].info())->subsampling, css);
-        const Image ours = value_of(cpu.decode(streams[i]));
+        auto decoded = cpu.decode(streams[i]);
+        EXPECT_TRUE(decoded) << "css " << int(css) << " kind " << kind << " picture " << i << ": "
+                             << decoded.error().describe();
+        if (!decoded) continue;
+        const Image ours = *std::move(decoded);
         const Image reference = value_of(cpu.decode(value_of(cpu_jpeg.encode(images[i], "jpeg", params))));
         EXPECT_GT(psnr(ours, reference), 40) << "css " << int(css) << " kind " << kind;
       }
@@ -446,7 +450,6 @@ TEST_F(Vendor, Jpeg2000AgreesWithTheCpu) {
       for (const std::uint32_t tile : {0U, 128U})
         for (const unsigned channels : {1U, 3U, 4U})
           for (const SampleType type : {SampleType::u8, SampleType::u16, SampleType::i16}) {
-            if (ht && tile) continue;  // the CPU decoder of HT wants it otherwise; files of the corpus have it
             const Pictures streams = j2ks(j2k_params(lossless, ht, tile, channels == 3), channels, type);
             for (const bool stored : {true, false}) {
               const DecodeParams params = stored ? as_stored() : DecodeParams{};
@@ -466,7 +469,6 @@ TEST_F(Vendor, Jpeg2000RegionsAndResolutions) {
   for (const bool lossless : {true, false})
     for (const bool ht : {false, true})
       for (const std::uint32_t tile : {0U, 128U}) {
-        if (ht && tile) continue;
         const Pictures streams = j2ks(j2k_params(lossless, ht, tile), 3, SampleType::u8);
         for (const CodeStream& stream : streams)
           check_regions(*gpu, stream, {},
@@ -684,9 +686,8 @@ TEST_F(Vendor, FilesOfTheCorpus) {
           std::printf("  %s %s: largest difference %d, mean %.4f\n", std::string(one.name).c_str(),
                       file.path().filename().c_str(), d.largest, d.mean);
         }
-        if (one.exact) {
-          EXPECT_LE(d.mean, 1) << file.path();
-        }
+        EXPECT_LE(d.mean, one.exact ? 1 : 0.5) << file.path();
+        EXPECT_LE(d.largest, one.exact ? 2 : kJpegTolerance) << file.path();
       }
     }
     std::printf(

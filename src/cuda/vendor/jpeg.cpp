@@ -38,6 +38,10 @@ Result<DecodePlan> plan_jpeg(const DecodeRequest& request, const JpegLimits& lim
   if (info.spec.color != ColorSpec::sycc && info.spec.color != ColorSpec::gray)
     return refused("only YCbCr and gray are supported");
   if (!takes_sampling(info.subsampling, limits)) return refused("this chroma sampling is not supported");
+  // libjpeg interpolates chroma only where a row has more than two samples of it.
+  const auto& c = headers.component;
+  if (headers.components == 3 && c[0].h == 2 * c[1].h && info.spec.width <= 4)
+    return refused("the picture is too narrow");
   const SampleFormat wanted = interleaved(request.wanted.format);
   if (wanted == SampleFormat::i_ycc) return refused("YCbCr output is not supported");
   const bool gray = info.spec.color == ColorSpec::gray || wanted == SampleFormat::i_y;

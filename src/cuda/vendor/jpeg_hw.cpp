@@ -7,6 +7,7 @@
 #include "cuda/vendor/codecs.h"
 #include "cuda/vendor/jpeg.h"
 #include "cuda/vendor/library.h"
+#include "formats/jpeg/headers.h"
 #include "memory/scratch.h"
 
 namespace restride::cuda::vendor {
@@ -119,7 +120,13 @@ class HwDecoder final : public FormatDecoder {
  public:
   explicit HwDecoder(const CodecOptions& options) : index_(index_of(flags_of(options, kModule))) {}
 
-  Result<DecodePlan> plan(const DecodeRequest& request) const override { return plan_jpeg(request, {}); }
+  Result<DecodePlan> plan(const DecodeRequest& request) const override {
+    // The engines take the sampling factors of a lone component for real; they mean nothing (T.81, A.2.2).
+    const auto& headers = static_cast<const jpeg::Headers&>(*request.stream->detail);
+    if (headers.components == 1 && headers.component[0].h * headers.component[0].v != 1)
+      return fail(Errc::unsupported, "nvJPEG: gray with sampling factors is left to others");
+    return plan_jpeg(request, {});
+  }
 
   void decode(std::span<DecodeJob> jobs, Context& context) override {
     const DeviceScope scope(context.stream.device);

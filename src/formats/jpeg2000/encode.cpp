@@ -179,6 +179,7 @@ class Encoder final : public ImageEncoder {
     if (!type_ok) return fail(Errc::unsupported, "JPEG 2000 encoding takes uint8, uint16 or int16 samples");
     EncodePlan plan;
     plan.wanted = input;
+    plan.wanted.precision = static_cast<std::uint8_t>(input.bits());  // stays when samples are widened to 32 bits
     const bool gray =
         params.color == ColorSpec::gray || (params.subsampling && *params.subsampling == ChromaSubsampling::css_gray);
     if (params.jpeg2k.mct_mode == 1 && (gray || input.color != ColorSpec::srgb || input.channels < 3))
