@@ -275,7 +275,7 @@ class Decoder final : public FormatDecoder {
   Status decode_one(DecodeJob& job, const Landing& landing, DecodeEngine& engine, const Call& call,
                     Stream stream) const {
     const ByteSpan bytes = job.request.bytes;
-    RESTRIDE_TRY(jpeg2000::check_complete(bytes, headers_of(job.request)));
+    RESTRIDE_TRY(jpeg2000::find_tile_parts(bytes, headers_of(job.request)));
     const bool large = job.plan.native.bytes() / size_of(job.plan.native.type) > kLargeSamples;
     RESTRIDE_ASSIGN(Held<DecodeLane> lane, engine.lane(large));
     RESTRIDE_TRY(lane->follow(call.mark()));
