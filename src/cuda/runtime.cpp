@@ -88,7 +88,7 @@ Result<DeviceStage*> Runtime::acquire(Stream stream) {
     stages_.push_back(std::move(made));
     free_.reserve(stages_.size());
   }
-  Status ready = stage->wait_idle();
+  Status ready = stage->idle() ? Status() : stage->wait_idle();
   if (ready) ready = stage->begin(stream);
   if (!ready) {
     release(stage);

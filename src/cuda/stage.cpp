@@ -63,7 +63,11 @@ void Stage::end() noexcept {
   if (caller_.handle != stream_.handle) (void)cudaStreamWaitEvent(handle(caller_), done_, 0);
 }
 
-bool Stage::idle() const noexcept { return !recorded_ || cudaEventQuery(done_) != cudaErrorNotReady; }
+bool Stage::idle() const noexcept {
+  if (!recorded_ || cudaEventQuery(done_) == cudaSuccess) return true;
+  (void)cudaGetLastError();  // "not ready" is no error, but would be taken for the next launch's
+  return false;
+}
 
 Status Stage::wait_idle() { return recorded_ ? check(cudaEventSynchronize(done_), "waiting for the GPU") : Status(); }
 

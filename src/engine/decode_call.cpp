@@ -13,9 +13,7 @@
 namespace restride {
 namespace {
 
-constexpr std::size_t kStageAlignment = 256;
-constexpr std::size_t kChunk = std::size_t{2} << 20;  // smaller pictures are sent together
-constexpr std::size_t kFillPixel = 256;               // bytes of the largest pixel
+constexpr std::size_t kFillPixel = 256;  // bytes of the largest pixel
 
 std::size_t aligned(std::size_t bytes) noexcept { return (bytes + kStageAlignment - 1) & ~(kStageAlignment - 1); }
 
@@ -112,7 +110,7 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
   const std::size_t n = in.size();
   environment_ = &environment;
   stream_ = {stream.handle, environment.device};
-  unsent_.store(false, std::memory_order_relaxed);
+  writes_.start();
   // A decoder without a device serves images that are on one.
   for (std::size_t i = 0; stream_.device < 0 && i < n; ++i)
     if (out[i] && out[i]->memory() == Memory::device && !out[i]->empty()) stream_.device = out[i]->view().device;
@@ -161,7 +159,6 @@ void DecodeCall::attempt(std::span<Status> statuses) {
   for (const std::uint32_t i : order_)
     if (!on_device(tasks_[i].route)) cpu_.push_back(i);
   groups_.clear();
-  chunk_of_.clear();
   if (device) {
     if (Status ready = open_stage(); !ready) {
       for (const std::uint32_t i : order_) statuses[i] = ready;
@@ -171,15 +168,13 @@ void DecodeCall::attempt(std::span<Status> statuses) {
     gather_device_jobs();
   }
 
-  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_,
-                  order_.size()};
+  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_, order_.size()};
   const std::size_t groups = groups_.empty() ? 0 : groups_.size() - 1;
   environment_->executor->for_each(groups + cpu_.size(), [&](std::size_t k) {
     if (k < groups)
       run_device_jobs(k, context);
     else
       run_cpu_task(cpu_[k - groups], statuses, context);
-    if (k >= groups && !chunk_of_.empty()) sent(k - groups);
   });
   if (!device) return;
   for (const std::uint32_t i : order_) {
@@ -206,7 +201,7 @@ Status DecodeCall::aim(DecodeTask& task) {
     if (!out.empty() && out.view().device != stream_.device)
       return fail(Errc::invalid_argument, "the image is on device %d, this decoder works on device %d",
                   out.view().device, stream_.device);
-    RESTRIDE_TRY(order(stream_, out));
+    RESTRIDE_TRY(writes_.before(stream_, out));
   }
   RESTRIDE_TRY(out.ensure(task.geometry.output, stream_));
   if (task.route == Route::host || task.route == Route::device)
@@ -236,22 +231,14 @@ Status DecodeCall::open_stage() {
 
 // Staged pictures lie in the order in which they are worked on, so that a chunk of them is one copy.
 void DecodeCall::lay_out_stage() {
-  std::size_t at = 0;
-  chunks_.clear();
-  chunk_of_.assign(cpu_.size(), UINT32_MAX);
-  for (std::size_t k = 0; k < cpu_.size(); ++k) {
-    DecodeTask& task = tasks_[cpu_[k]];
+  upload_.start(0);
+  for (const std::uint32_t i : cpu_) {
+    DecodeTask& task = tasks_[i];
     if (task.route != Route::up) continue;
-    task.staged = at;
-    at += aligned(static_cast<std::size_t>(task.job.plan.native.bytes()));
-    if (chunks_.empty() || chunks_.back().end - chunks_.back().begin >= kChunk) {
-      chunks_.emplace_back();
-      chunks_.back().begin = task.staged;
-    }
-    chunks_.back().end = at;
-    chunks_.back().left.fetch_add(1, std::memory_order_relaxed);
-    chunk_of_[k] = static_cast<std::uint32_t>(chunks_.size() - 1);
+    task.piece = upload_.pieces();
+    task.staged = upload_.add(static_cast<std::size_t>(task.job.plan.native.bytes()));
   }
+  std::size_t at = aligned(upload_.end());
   for (const std::uint32_t i : order_) {
     DecodeTask& task = tasks_[i];
     if (task.route != Route::down) continue;
@@ -308,6 +295,7 @@ void DecodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, C
     // What a failed decoder wrote into the stage never reaches the image.
     settle(index, std::move(task.job.status), task.job.wrote && task.route == Route::host, statuses);
     task.job.status = {};
+    if (task.route == Route::up) upload_.ready(task.piece, *stage_);
   }
   if (statuses[index] && task.geometry.out_of_bounds && task.out->memory() != Memory::device)
     for_each_band_outside(task.geometry,
@@ -317,15 +305,6 @@ void DecodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, C
 void DecodeCall::settle(std::uint32_t index, Status status, bool wrote, std::span<Status> statuses) const {
   if (!status && wrote) status.error().message += "; part of the picture was already written into the image";
   statuses[index] = std::move(status);
-}
-
-// The CPU is done with the picture at `position` of cpu_: the last one of a chunk sends it.
-void DecodeCall::sent(std::size_t position) {
-  const std::uint32_t chunk = chunk_of_[position];
-  if (chunk == UINT32_MAX) return;
-  Chunk& c = chunks_[chunk];
-  if (c.left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (!stage_->upload(c.begin, c.end - c.begin)) unsent_.store(true, std::memory_order_relaxed);
 }
 
 void DecodeCall::collect_conversions(std::span<const Status> statuses) {
@@ -363,7 +342,7 @@ void DecodeCall::add_fill(const DecodeTask& task, std::size_t at) {
 
 // Everything that is queued once for the whole call, and the one wait where host memory is to be filled.
 Status DecodeCall::finish_on_device(std::span<const Status> statuses) {
-  if (unsent_.load(std::memory_order_relaxed)) return fail(Errc::device, "copying pixels to the device failed");
+  if (upload_.failed()) return fail(Errc::device, "copying pixels to the device failed");
   collect_conversions(statuses);
   if (stage_bytes_ > fills_begin_) RESTRIDE_TRY(stage_->upload(fills_begin_, stage_bytes_ - fills_begin_));
   RESTRIDE_TRY(stage_->convert(conversions_));

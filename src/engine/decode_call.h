@@ -2,7 +2,6 @@
 // One decode call: plan every image, make room, run, convert and send what has to be, settle.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "codec/device_runtime.h"
 #include "engine/backends.h"
 #include "engine/output_spec.h"
+#include "engine/staged_upload.h"
 #include "restride/code_stream.h"
 
 namespace restride {
@@ -41,6 +41,7 @@ struct DecodeTask {
   std::size_t candidate = 0;
   Route route = Route::none;
   std::size_t staged = 0;       // where in the stage
+  std::size_t piece = 0;        // Route::up: which piece of the upload
   std::uint32_t job_index = 0;  // among the jobs of device decoders
 };
 
@@ -55,14 +56,6 @@ class DecodeCall {
            std::span<Status> statuses, const DecodeParams& params, Stream stream);
 
  private:
-  // Staged pictures that are sent together: consecutive in `order_`.
-  struct Chunk {
-    std::size_t begin = 0, end = 0;  // bytes of the stage
-    std::atomic<std::uint32_t> left{0};
-    Chunk() = default;
-    Chunk(const Chunk& other) noexcept : begin(other.begin), end(other.end), left(other.left.load()) {}
-  };
-
   void attempt(std::span<Status> statuses);
   Status aim(DecodeTask& task);
   void sort_by_cost();
@@ -73,7 +66,6 @@ class DecodeCall {
   void run_device_jobs(std::size_t group, Context& context);
   void run_cpu_task(std::uint32_t index, std::span<Status> statuses, Context& context);
   void settle(std::uint32_t index, Status status, bool wrote, std::span<Status> statuses) const;
-  void sent(std::size_t position);
   void collect_conversions(std::span<const Status> statuses);
   void add_fill(const DecodeTask& task, std::size_t at);
   Status finish_on_device(std::span<const Status> statuses);
@@ -83,14 +75,13 @@ class DecodeCall {
   const DecodeEnvironment* environment_ = nullptr;
   Stream stream_;
   DeviceStage* stage_ = nullptr;
-  std::atomic<bool> unsent_{false};
+  StagedUpload upload_;
+  WriteOrder writes_;
   std::size_t stage_bytes_ = 0;
   std::size_t fills_begin_ = 0;  // in the stage: one pixel for each image with something to fill
   std::vector<DecodeTask> tasks_;
-  std::vector<std::uint32_t> order_;     // tasks of this attempt, largest first
-  std::vector<std::uint32_t> cpu_;       // those for CPU decoders
-  std::vector<std::uint32_t> chunk_of_;  // parallel to cpu_
-  std::vector<Chunk> chunks_;
+  std::vector<std::uint32_t> order_;       // tasks of this attempt, largest first
+  std::vector<std::uint32_t> cpu_;         // those for CPU decoders
   std::vector<DecodeJob> jobs_;            // of device decoders, by decoder
   std::vector<std::uint32_t> jobs_tasks_;  // parallel to jobs_: the task behind
   std::vector<std::size_t> groups_;        // first job of each device decoder, and the end

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/error_util.h"
+#include "engine/staged_upload.h"
 #include "formats/table.h"
 #include "image/convert/pixels.h"
 #include "restride/device.h"
@@ -164,6 +165,13 @@ Status order(Stream stream, const Image& image) {
   if (image.stream().device >= 0 && (named || default_stream(image.stream())))
     return device_runtime()->order(stream, image.stream());
   return {};
+}
+
+Status WriteOrder::before(Stream stream, const Image& image) {
+  if (image.memory() != Memory::device) return {};
+  if (image.written() && image.written() == last_ && image.stream().handle == stream.handle) return {};
+  last_ = image.written();
+  return order(stream, image);
 }
 
 Status synchronize(Stream stream) {

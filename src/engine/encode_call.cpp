@@ -14,8 +14,6 @@
 namespace restride {
 namespace {
 
-constexpr std::size_t kStageAlignment = 256;
-
 std::size_t aligned(std::uint64_t bytes) noexcept {
   return (static_cast<std::size_t>(bytes) + kStageAlignment - 1) & ~(kStageAlignment - 1);
 }
@@ -55,7 +53,7 @@ Status settle(CodeStream::State& state, ByteSink& sink, Status status, const Enc
 
 }  // namespace
 
-Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeParams& params) const {
+Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeParams& params) {
   const Image& in = *task.in;
   if (in.empty()) return fail(Errc::invalid_argument, "the image has no pixels");
   if ((params.tile_width == 0) != (params.tile_height == 0))
@@ -72,7 +70,7 @@ Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeP
     if (in.view().device != stream_.device)
       return fail(Errc::invalid_argument, "the image is on device %d, this encoder works on device %d",
                   in.view().device, stream_.device);
-    RESTRIDE_TRY(order(stream_, in));
+    RESTRIDE_TRY(writes_.before(stream_, in));
   }
   return choose_encoder(task, 0, format, params);
 }
@@ -168,8 +166,7 @@ void EncodeCall::attempt(std::span<Status> statuses) {
       return;
     }
   }
-  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_,
-                  order_.size()};
+  Context context{*environment_->executor, *environment_->scratch, stage_ ? stage_->stream() : stream_, order_.size()};
   const bool jobs = cpu_.size() < order_.size();
   environment_->executor->for_each(cpu_.size() + jobs, [&](std::size_t k) {
     if (jobs && k == 0)
@@ -192,17 +189,34 @@ Status EncodeCall::stage_pixels() {
     at += aligned(task.job.plan.wanted.bytes());
   }
   down_bytes_ = at;
+  divide_into_bands();
+  RESTRIDE_ASSIGN(stage_, device_runtime()->acquire(stream_));
+  RESTRIDE_TRY(stage_->reserve(upload_.end()));
+  RESTRIDE_TRY(bring_pixels_down());
+  return send_pixels_up();
+}
+
+// Large images go up in bands, so that copying into the stage and sending overlap.
+void EncodeCall::divide_into_bands() {
+  upload_.start(down_bytes_);
+  bands_.clear();
   for (const std::uint32_t i : order_) {
     EncodeTask& task = tasks_[i];
     if (task.from_device || !task.on_device) continue;
-    task.staged = at;
-    at += aligned(task.in->spec().bytes());
+    const ImageSpec& spec = task.in->spec();
+    const std::uint64_t row = spec.row_bytes();
+    const std::int64_t height = spec.height;
+    const std::int64_t rows =
+        spec.planar() ? height : std::clamp<std::int64_t>(static_cast<std::int64_t>(kUploadBytes / row), 1, height);
+    for (std::int64_t y = 0; y < height; y += rows) {
+      const std::int64_t n = std::min(rows, height - y);
+      const bool whole = n == height;
+      const std::size_t bytes = static_cast<std::size_t>(whole ? spec.bytes() : row * static_cast<std::uint64_t>(n));
+      const std::size_t place = upload_.add(bytes, y == 0 ? kStageAlignment : 1);
+      if (y == 0) task.staged = place;
+      bands_.push_back({i, y, n});
+    }
   }
-  stage_bytes_ = at;
-  RESTRIDE_ASSIGN(stage_, device_runtime()->acquire(stream_));
-  RESTRIDE_TRY(stage_->reserve(stage_bytes_));
-  RESTRIDE_TRY(bring_pixels_down());
-  return send_pixels_up();
 }
 
 Status EncodeCall::bring_pixels_down() {
@@ -227,16 +241,22 @@ Status EncodeCall::bring_pixels_down() {
 }
 
 Status EncodeCall::send_pixels_up() {
-  if (stage_bytes_ == down_bytes_) return {};
-  environment_->executor->for_each(order_.size(), [&](std::size_t k) {
-    EncodeTask& task = tasks_[order_[k]];
-    if (task.from_device || !task.on_device) return;
-    const ImageSpec& spec = task.in->spec();
-    convert_pixels(task.in->view(), dense_view(stage_->host() + task.staged, spec, Memory::pinned));
-    task.job.source = PixelSource(dense_view(stage_->device() + task.staged, spec, Memory::device, stream_.device),
-                                  task.job.plan.wanted);
+  for (const std::uint32_t i : order_) {
+    EncodeTask& task = tasks_[i];
+    if (task.from_device || !task.on_device) continue;
+    task.job.source =
+        PixelSource(dense_view(stage_->device() + task.staged, task.in->spec(), Memory::device, stream_.device),
+                    task.job.plan.wanted);
+  }
+  environment_->executor->for_each(bands_.size(), [&](std::size_t k) {
+    const Band& band = bands_[k];
+    const Image& in = *tasks_[band.task].in;
+    const Rect rect{0, band.first, in.spec().width, band.rows};
+    const ImageView staged = dense_view(stage_->host() + tasks_[band.task].staged, in.spec(), Memory::pinned);
+    convert_pixels(in.view().crop(rect), staged.crop(rect));
+    upload_.ready(k, *stage_);
   });
-  return stage_->upload(down_bytes_, stage_bytes_ - down_bytes_);
+  return upload_.failed() ? Status(fail(Errc::device, "copying pixels to the device failed")) : Status();
 }
 
 // Each device encoder gets its jobs as one span.

@@ -9,6 +9,7 @@
 #include "codec/codec.h"
 #include "codec/device_runtime.h"
 #include "engine/backends.h"
+#include "engine/staged_upload.h"
 #include "restride/code_stream.h"
 
 namespace restride {
@@ -41,11 +42,12 @@ class EncodeCall {
            std::span<CodeStream* const> out, std::span<Status> statuses, const EncodeParams& params, Stream stream);
 
  private:
-  Status prepare(EncodeTask& task, const Format& format, const EncodeParams& params) const;
+  Status prepare(EncodeTask& task, const Format& format, const EncodeParams& params);
   Status choose_encoder(EncodeTask& task, std::size_t from, const Format& format, const EncodeParams& params) const;
   void attempt(std::span<Status> statuses);
   Status stage_pixels();
   Status bring_pixels_down();
+  void divide_into_bands();
   Status send_pixels_up();
   void run_device_jobs(std::span<Status> statuses, Context& context);
   void run_cpu_task(std::uint32_t index, std::span<Status> statuses, Context& context);
@@ -55,7 +57,7 @@ class EncodeCall {
   const EncodeEnvironment* environment_ = nullptr;
   Stream stream_;
   DeviceStage* stage_ = nullptr;
-  std::size_t down_bytes_ = 0, stage_bytes_ = 0;  // the stage: what comes down, then what goes up
+  std::size_t down_bytes_ = 0;  // of the stage; what goes up lies behind
   std::vector<EncodeTask> tasks_;
   std::vector<std::uint32_t> order_;  // tasks of this attempt, largest first
   std::vector<std::uint32_t> cpu_;    // those for CPU encoders
@@ -64,6 +66,14 @@ class EncodeCall {
   std::vector<StatePool<Buffer>::Lease> spills_;  // parallel to jobs_
   std::vector<ByteSink> sinks_;
   std::vector<DeviceConversion> conversions_;
+  // Rows of host images on their way up, one piece each.
+  struct Band {
+    std::uint32_t task;
+    std::int64_t first, rows;
+  };
+  std::vector<Band> bands_;
+  StagedUpload upload_;
+  WriteOrder writes_;
 };
 
 }  // namespace restride

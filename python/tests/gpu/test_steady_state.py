@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ ALLOCATIONS = ("cudaMalloc", "cudaMallocAsync", "cudaMallocFromPoolAsync", "cuda
 def profiled(work):
     from torch.profiler import ProfilerActivity, profile
 
-    with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
-        work()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the profiler, about its cycles
+        with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
+            work()
     return {e.key: e.count for e in seen.key_averages() if e.key.startswith(("cuda", "cu"))}
 
 
