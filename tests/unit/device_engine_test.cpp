@@ -234,15 +234,18 @@ TEST_F(DeviceEngine, ReusedCallsAllocateNothing) {
     encoder.encode(sources, "jpeg", sinks, statuses);
     for (const Status& status : statuses) ASSERT_TRUE(status);
   };
-  // Threads take images as they come; it takes some rounds until each has met the largest.
-  for (int quiet = 0, i = 0; quiet < 5 && i < 200; ++i) {
-    const auto seen = memory_stats().host.allocations;
-    round();
-    quiet = memory_stats().host.allocations == seen ? quiet + 1 : 0;
+  // Threads take images as they come; it takes some rounds until each has met the largest. What a round allocates every
+  // time is in every five of them.
+  MemoryStats before, after;
+  const auto quiet = [&] {
+    return after.device.allocations == before.device.allocations &&
+           after.pinned.allocations == before.pinned.allocations && after.host.allocations == before.host.allocations;
+  };
+  for (int i = 0; i < 40 && (i < 2 || !quiet()); ++i) {
+    before = memory_stats();
+    for (int k = 0; k < 5; ++k) round();
+    after = memory_stats();
   }
-  const MemoryStats before = memory_stats();
-  for (int i = 0; i < 5; ++i) round();
-  const MemoryStats after = memory_stats();
   EXPECT_EQ(after.device.allocations, before.device.allocations);
   EXPECT_EQ(after.pinned.allocations, before.pinned.allocations);
   EXPECT_EQ(after.host.allocations, before.host.allocations);
