@@ -20,8 +20,8 @@ RESTRIDE_API int device_count() noexcept;
 // Why device_count() is 0; empty otherwise.
 RESTRIDE_API std::string device_missing_reason_text();
 
-// Folders in which NVIDIA's codec libraries (nvJPEG, nvJPEG2000, nvTIFF, nvCOMP) are looked for before the system's; to be
-// said before anything else here is called. The environment variable RESTRIDE_CUDA_LIBRARY_PATH comes first.
+// Folders in which NVIDIA's codec libraries (nvJPEG, nvJPEG2000, nvTIFF, nvCOMP) are looked for before the system's; to
+// be said before anything else here is called. The environment variable RESTRIDE_CUDA_LIBRARY_PATH comes first.
 RESTRIDE_API void set_library_folders(std::vector<std::string> folders);
 
 // The calling thread's current device, or an error.
@@ -40,8 +40,8 @@ struct BackendInfo {
 // Every codec of this process, in order of preference within a format.
 RESTRIDE_API std::vector<BackendInfo> backends();
 
-// Makes `to` hold the pixels of `from`, in to's memory. The copy is queued on `stream` (of device -1: one of the library's)
-// behind what order() waits for. Returns once `to` holds the pixels if it is host memory or `wait` is set.
+// Makes `to` hold the pixels of `from`, in to's memory. The copy is queued on `stream` (of device -1: one of the
+// library's) behind what order() waits for. Returns once `to` holds the pixels if it is host memory or `wait` is set.
 // Host to host copies at once. Errors: device, out_of_memory, and the refusals of Image::ensure.
 RESTRIDE_API Status transfer(const Image& from, Image& to, Stream stream, bool wait = true);
 

@@ -98,11 +98,13 @@ def test_reuse_takes_no_memory(codecs):
     decoder, encoder = codecs
     streams = [encoder.encode(picture(64, 64, i), c) for i, c in enumerate(("jpeg", "png", "bmp", "pnm"))]
     images = decoder.decode(streams)
-    for _ in range(3):
+    # Threads take images as they come: it takes some calls until each has met the largest.
+    made = []
+    while len(made) < 100 and made[-5:] != [0] * 5:
+        before = restride.memory_stats()["host"]["allocations"]
         decoder.decode(streams, images=images)
-    before = restride.memory_stats()["host"]["allocations"]
-    decoder.decode(streams, images=images)
-    assert restride.memory_stats()["host"]["allocations"] == before
+        made.append(restride.memory_stats()["host"]["allocations"] - before)
+    assert made[-5:] == [0] * 5
 
 
 def test_walkthrough(tmp_path):

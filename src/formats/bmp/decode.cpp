@@ -102,6 +102,29 @@ Status unpack_rle(const Headers& h, ByteSpan data, std::uint64_t base, std::int6
   return {};
 }
 
+// Stored rows count from the bottom unless top_down.
+std::int64_t row_in_file(const DecodeRequest& request, std::int64_t y) noexcept {
+  return headers_of(request).top_down ? y : std::int64_t{request.info().spec.height} - 1 - y;
+}
+
+// What the window needs must be there before anybody takes memory for it. The last row's padding may be missing.
+Status check_size(const DecodeRequest& request) {
+  const Headers& h = headers_of(request);
+  const std::uint64_t size = request.bytes.size();
+  if (h.pixels_offset > size) return fail_at(Errc::truncated, size, "the file ends before its pixels");
+  if (is_rle(h)) return {};
+  const Rect& window = request.window;
+  const auto lowest =
+      static_cast<std::uint64_t>(std::max(row_in_file(request, window.y), row_in_file(request, window.bottom() - 1)));
+  const std::uint64_t need =
+      saturating_add(saturating_mul(lowest, h.row_bytes),
+                     ceil_div<std::uint64_t>(static_cast<std::uint64_t>(window.right()) * h.bits, 8));
+  if (need > size - h.pixels_offset)
+    return fail_at(Errc::truncated, size, "the pixels need %llu bytes, the file has %llu",
+                   static_cast<unsigned long long>(need), static_cast<unsigned long long>(size - h.pixels_offset));
+  return {};
+}
+
 class Decoder final : public ImageDecoder {
  public:
   Result<DecodePlan> plan(const DecodeRequest& request) const override {
@@ -114,6 +137,7 @@ class Decoder final : public ImageDecoder {
     plan.native.format = h.has_alpha ? SampleFormat::i_rgba : SampleFormat::i_rgb;
     if (h.bits == 24 && (request.converted_later || interleaved(request.wanted.format) == SampleFormat::i_bgr))
       plan.native.format = SampleFormat::i_bgr;
+    RESTRIDE_TRY(check_size(request));
     plan.scratch = std::size_t{stored.width} * 4;
     if (is_rle(h)) plan.scratch += static_cast<std::size_t>(saturating_mul(stored.width, stored.height));
     plan.cost = static_cast<double>(request.window.width) * static_cast<double>(request.window.height) * 0.1;
@@ -126,15 +150,14 @@ class Decoder final : public ImageDecoder {
     const ImageSpec& stored = job.request.info().spec;
     const Rect& window = job.request.window;
     ByteSpan data = job.request.bytes;
-    if (h.pixels_offset > data.size()) return fail_at(Errc::truncated, data.size(), "the file ends before its pixels");
     data = data.subspan(h.pixels_offset);
 
     const std::byte* rows = data.data();
     std::uint64_t row_bytes = h.row_bytes;
-    // Stored rows count from the bottom unless top_down.
-    const auto stored_row = [&](std::int64_t y) { return h.top_down ? y : stored.height - 1 - y; };
+    const auto stored_row = [&](std::int64_t y) { return row_in_file(job.request, y); };
     if (is_rle(h)) {
-      const std::uint64_t pixels = saturating_mul(stored.width, stored.height);
+      // Rows above the window come after it, and are left out.
+      const std::uint64_t pixels = saturating_mul(stored.width, static_cast<std::uint64_t>(stored_row(window.y)) + 1);
       const auto indices = scratch.take<std::uint8_t>(pixels);
       if (!indices.data())
         return fail(Errc::out_of_memory, "no memory for %llu indices", static_cast<unsigned long long>(pixels));
@@ -142,14 +165,6 @@ class Decoder final : public ImageDecoder {
       RESTRIDE_TRY(unpack_rle(h, data, h.pixels_offset, stored.width, stored_row(window.y), indices.data()));
       rows = reinterpret_cast<const std::byte*>(indices.data());
       row_bytes = stored.width;
-    } else {
-      const std::int64_t lowest = std::max(stored_row(window.y), stored_row(window.bottom() - 1));
-      // The last row's padding may be missing.
-      const std::uint64_t need = static_cast<std::uint64_t>(lowest) * row_bytes +
-                                 ceil_div<std::uint64_t>(static_cast<std::uint64_t>(window.right()) * h.bits, 8);
-      if (need > data.size())
-        return fail_at(Errc::truncated, job.request.bytes.size(), "the pixels need %llu bytes, the file has %zu",
-                       static_cast<unsigned long long>(need), data.size());
     }
     const bool as_stored = job.plan.native.format == SampleFormat::i_bgr;
     const std::size_t line = job.plan.native.row_bytes();

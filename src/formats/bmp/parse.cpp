@@ -30,6 +30,7 @@ struct Info {
 // BITMAPCOREHEADER (12 bytes), OS/2 2.x (16 to 64), BITMAPINFOHEADER (40) and its extensions (52, 56, 108, 124).
 Status read_info_header(ByteReader& reader, Info& info, Headers& headers) {
   info.header_size = reader.u32();
+  if (reader.overran()) return fail_at(Errc::truncated, reader.bytes().size(), "the file ends inside its header");
   if (info.header_size == 12) {
     info.width = reader.u16();
     info.height = reader.u16();
@@ -72,7 +73,7 @@ Status read_info_header(ByteReader& reader, Info& info, Headers& headers) {
     for (int i = 0; i < count; ++i) info.masks[static_cast<std::size_t>(i)] = body.u32();
     info.header_size += static_cast<std::uint32_t>(4 * count);
   }
-  if (body.overran()) return fail_at(Errc::truncated, kFileHeader, "the file ends inside its header");
+  if (body.overran()) return fail_at(Errc::truncated, reader.bytes().size(), "the file ends inside its header");
   reader.seek(kFileHeader + info.header_size);
   return {};
 }

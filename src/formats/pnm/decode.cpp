@@ -62,6 +62,7 @@ void store_sample(std::byte* to, SampleType type, std::uint32_t value) noexcept 
 class Decoder final : public ImageDecoder {
  public:
   Result<DecodePlan> plan(const DecodeRequest& request) const override {
+    RESTRIDE_TRY(check_size(request));
     DecodePlan plan;
     plan.native = request.info().spec;
     plan.native.format = interleaved(plan.native.format);
@@ -79,6 +80,27 @@ class Decoder final : public ImageDecoder {
   }
 
  private:
+  static std::uint64_t bytes_of_row(const Headers& h, const ImageSpec& stored) noexcept {
+    return h.bitmap() ? ceil_div<std::uint64_t>(stored.width, 8)
+                      : saturating_mul(stored.width, size_of(stored.type) * stored.channels);
+  }
+
+  // The pixels must be there before anybody takes memory for them. As text, a sample is a digit, and white space before
+  // the next unless it is a bit.
+  static Status check_size(const DecodeRequest& request) {
+    const auto& h = static_cast<const Headers&>(*request.stream->detail);
+    const ImageSpec& stored = request.info().spec;
+    const std::uint64_t samples =
+        saturating_mul(stored.width, stored.channels, static_cast<std::uint64_t>(request.window.bottom()));
+    const std::uint64_t need = !h.ascii()   ? saturating_mul(bytes_of_row(h, stored), stored.height)
+                               : h.bitmap() ? samples
+                                            : saturating_mul(samples, 2) - 1;
+    const std::uint64_t have = request.bytes.size() - h.pixels_offset;
+    if (need <= have) return {};
+    return fail_at(Errc::truncated, request.bytes.size(), "the pixels need %llu bytes, the file has %llu",
+                   static_cast<unsigned long long>(need), static_cast<unsigned long long>(have));
+  }
+
   static Status decode_ascii(DecodeJob& job, const Headers& h, Scratch& scratch) {
     const ImageSpec& stored = job.request.info().spec;
     const Rect& window = job.request.window;
@@ -110,13 +132,8 @@ class Decoder final : public ImageDecoder {
     const Rect& window = job.request.window;
     const std::size_t sample = size_of(stored.type);
     const std::size_t pixel = sample * stored.channels;
-    const std::uint64_t row_bytes =
-        h.bitmap() ? ceil_div<std::uint64_t>(stored.width, 8) : saturating_mul(stored.width, pixel);
-    const std::uint64_t need = saturating_mul(row_bytes, stored.height);
+    const std::uint64_t row_bytes = bytes_of_row(h, stored);
     const ByteSpan data = job.request.bytes.subspan(h.pixels_offset);
-    if (need > data.size())
-      return fail_at(Errc::truncated, job.request.bytes.size(), "the pixels need %llu bytes, the file has %zu",
-                     static_cast<unsigned long long>(need), data.size());
     const auto row_of = [&](std::int64_t y) {
       return data.data() +
              static_cast<std::uint64_t>(h.pfm() ? stored.height - 1 - y : y) * row_bytes;  // PFM is bottom-up
