@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "cuda/jpeg/batch_view.h"
@@ -16,27 +17,40 @@ struct EmulationCounts {
 inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, std::vector<std::uint16_t>& shorts,
                                 EmulationCounts& counts) {
   using namespace cuda::jpeg;
+  const auto tracks = std::make_unique<BlockTracks>();
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
-    std::vector<State> states(kEntropyThreads);
-    std::vector<Synchronizer> threads;
     load_shorts(batch, scan, 0, 1, shorts.data());
-    for (unsigned t = 0; t < kEntropyThreads; ++t) {
-      threads.emplace_back(batch, scan, shorts.data(), states.data());
-      threads.back().start(block, t);
-    }
+    const ScanReader reader = batch.reader(scan, shorts.data());
+    std::vector<OpenNode> open;
+    for (unsigned t = 0; t < kEntropyThreads; ++t)
+      if (begin_column(batch, scan, reader, block, t, *tracks)) open.push_back({static_cast<std::uint16_t>(t), 0});
     std::size_t rounds = 0;
-    for (bool more = true; more; ++rounds) {
-      more = false;
-      for (Synchronizer& thread : threads) more |= thread.step(block);
-    }
+    for (; !open.empty(); ++rounds)
+      std::erase_if(open, [&](OpenNode& node) { return !advance_node(batch, reader, block, node, *tracks); });
     counts.rounds = std::max(counts.rounds, rounds);
-    for (unsigned t = 0; t < kEntropyThreads && block.first + t < scan.subsequences; ++t)
-      batch.states[scan.subsequence + block.first + t] = states[t];
+    Links through = Links::identity();
+    for (unsigned t = 0; t < kEntropyThreads; ++t) {
+      keep_column(batch, scan, block, b, t, *tracks);
+      if (t >= kHalo && block.first + t - kHalo < scan.subsequences) through = through.then(tracks->links[t]);
+    }
+    batch.paths[b].through = through;
   }
-  for (unsigned round = 0; round < kRepairRounds; ++round)
-    for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) repair(batch, b, round);
+  for (std::uint32_t s = 0; s < batch.scan_count; ++s) {
+    const EntropyScan& scan = batch.scans[s];
+    find_path(batch, scan, [&](std::uint32_t b) { return block_links(batch, scan, b); });
+  }
+  for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
+    const EntropyBlock block = batch.entropy_blocks[b];
+    const EntropyScan& scan = batch.scans[block.scan];
+    unsigned slot = batch.paths[b].entry;
+    for (std::uint32_t s = block.first + batch.paths[b].from; s < block.first + kOwnColumns && s < scan.subsequences;
+         ++s) {
+      settle_column(batch, scan, s, slot);
+      slot = batch.links[scan.subsequence + s].of(slot);
+    }
+  }
 }
 
 inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& counts) {
@@ -47,9 +61,8 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
     load_shorts(batch, scan, 0, 1, shorts.data());
-    if (batch.changed[std::size_t{kRepairRounds} * batch.entropy_block_count + b])
-      batch.report(scan.picture, kNotSynchronised);
-    for (unsigned t = 0; t < kEntropyThreads; ++t) {
+    if (batch.status[scan.picture] != kGood) continue;
+    for (unsigned t = 0; t < kOwnColumns; ++t) {
       const Place place = place_of(batch, scan, block.first + t);
       if (!place.live) continue;
       std::uint32_t before = 0;
@@ -61,7 +74,7 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
-    for (unsigned t = 0; t < kEntropyThreads; ++t) {
+    for (unsigned t = 0; t < kOwnColumns; ++t) {
       const Place place = place_of(batch, scan, block.first + t);
       if (!place.live) continue;
       DcSums sum{};
@@ -76,12 +89,13 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
     if (batch.status[task.picture] != kGood) continue;
     load_shorts(batch, batch.scans[task.scan], 0, 1, shorts.data());
     for (unsigned t = 0; t < kUnitThreads; ++t)
-      reconstruct_unit(batch, task, batch.scans[task.scan], batch.unit_blocks[b].first + t, shorts.data(), batch.steps + 64 * task.quant,
-                       work.data());
+      reconstruct_unit(batch, task, batch.scans[task.scan], batch.unit_blocks[b].first + t, shorts.data(),
+                       batch.steps + 64 * task.quant, work.data());
   }
   for (std::uint32_t b = 0; b < batch.pixel_block_count; ++b)
     for (unsigned y = 0; y < kTileRows; ++y)
-      for (unsigned x = 0; x < kTileGroups; ++x) store_pixels(batch, batch.pixel_blocks[b], x, y);
+      for (unsigned x = 0; x < kTileGroups; ++x)
+        store_pixels(batch, batch.jobs[batch.pixel_blocks[b].job], batch.pixel_blocks[b], x, y);
 }
 
 }  // namespace restride::test
