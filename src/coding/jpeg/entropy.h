@@ -115,23 +115,21 @@ class BitWindow {
   std::uint32_t word_, high_, low_, next_;
 };
 
-// A scan with its tables at hand. `shorts`: kShortEntries of each of the 2 * pairs tables, one behind the other, or
-// null: they are read where they are in `entries`.
+// A scan with its tables at hand: kShortEntries of each of the 2 * pairs tables, one behind the other, and their longer
+// codes.
 struct ScanReader {
   const EntropyScan& scan;
   const std::uint32_t* words;  // of this scan
   const std::uint16_t* shorts;
-  const std::uint16_t* entries;  // of the batch
-  const LookupTable* tables;     // of the batch
+  const LongCodes* longs;
 
   // The code at the top of `window` by table `t`: twice the pair, one more for AC.
   RESTRIDE_HD Code code(std::uint32_t window, unsigned t) const noexcept {
-    const std::uint32_t top = window >> (32 - kShortBits);
-    std::uint16_t entry = shorts ? shorts[t * kShortEntries + top] : entries[tables[scan.table[t]].offset + top];
+    const std::uint16_t entry = shorts[t * kShortEntries + (window >> (32 - kShortBits))];
     if (entry) return {entry};
-    const LookupTable table = tables[scan.table[t]];
-    const std::uint32_t i = (window >> 16) - table.long_first;
-    return {i < table.long_count ? entries[table.offset + kShortEntries + i] : std::uint16_t{0}};
+    const LongCodes table = longs[t];
+    const std::uint32_t i = (window >> 16) - table.first;
+    return {i < table.count ? table.entries[i] : std::uint16_t{0}};
   }
 };
 

@@ -268,81 +268,65 @@ RESTRIDE_HD inline void upsampled_group(const Plane& plane, const std::uint8_t* 
   }
 }
 
-// Native samples from a pixel's components (c[3] only where there are four).
-RESTRIDE_HD inline void native_samples(const PixelJob& job, const int (&c)[4], std::uint8_t (&out)[4]) noexcept {
-  constexpr color::Bt601<int> kColor{255, 128};
-  const int flip = job.inverted ? 255 : 0;
-  out[3] = 255;
-  switch (job.colors) {
-    case Colors::gray_to_rgb:
-      out[0] = out[1] = out[2] = static_cast<std::uint8_t>(c[0]);
-      return;
-    case Colors::rgb_to_gray:
-      out[0] = static_cast<std::uint8_t>(kColor.luma(c[0], c[1], c[2]));
-      return;
-    case Colors::as_they_are:
-      out[0] = static_cast<std::uint8_t>(job.reversed ? c[2] : c[0]);
-      out[1] = static_cast<std::uint8_t>(c[1]);
-      out[2] = static_cast<std::uint8_t>(job.reversed ? c[0] : c[2]);
-      return;
-    case Colors::inks:
-      for (int k = 0; k < 4; ++k) out[k] = static_cast<std::uint8_t>(c[k] ^ flip);
-      return;
-    case Colors::ycc_to_rgb:
-    case Colors::ycck_to_cmyk:
-      break;
-  }
-  int rgb[3] = {kColor.red(c[0], c[2]), kColor.green(c[0], c[1], c[2]), kColor.blue(c[0], c[1])};
-  if (job.colors == Colors::ycc_to_rgb) {
-    out[0] = static_cast<std::uint8_t>(job.reversed ? rgb[2] : rgb[0]);
-    out[1] = static_cast<std::uint8_t>(rgb[1]);
-    out[2] = static_cast<std::uint8_t>(job.reversed ? rgb[0] : rgb[2]);
-    return;
-  }
-  for (unsigned k = 0; k < 3; ++k) out[k] = static_cast<std::uint8_t>(rgb[k] ^ 255 ^ flip);
-  out[3] = static_cast<std::uint8_t>(c[3] ^ flip);
+RESTRIDE_HD inline std::uint32_t packed(int a, int b, int c, int d) noexcept {
+  return static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b) << 8 | static_cast<std::uint32_t>(c) << 16 |
+         static_cast<std::uint32_t>(d) << 24;
 }
 
-// The native samples of window pixel (x, y).
-RESTRIDE_HD inline void native_pixel(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x, std::uint32_t y,
-                                     std::uint8_t (&out)[4]) noexcept {
+// Native samples, the first lowest, from a pixel's components.
+RESTRIDE_HD inline std::uint32_t native_samples(const PixelJob& job, int a, int b, int c, int d) noexcept {
+  constexpr color::Bt601<int> kColor{255, 128};
+  if (job.colors == Colors::gray_to_rgb) return packed(a, a, a, 255);
+  if (job.colors == Colors::rgb_to_gray) return packed(kColor.luma(a, b, c), 0, 0, 0);
+  if (job.colors == Colors::inks) return packed(a, b, c, d) ^ (job.inverted ? 0xffffffff : 0);
+  if (job.colors != Colors::as_they_are) {
+    const int red = kColor.red(a, c), green = kColor.green(a, b, c), blue = kColor.blue(a, b);
+    a = red;
+    b = green;
+    c = blue;
+  }
+  if (job.colors == Colors::ycck_to_cmyk) return packed(a, b, c, d) ^ (job.inverted ? 0xff000000 : 0x00ffffff);
+  return job.reversed ? packed(c, b, a, 255) : packed(a, b, c, 255);
+}
+
+// The native samples of window pixel (x, y), and of (x, y) to (x + 3, y).
+RESTRIDE_HD inline std::uint32_t native_pixel(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x,
+                                              std::uint32_t y) noexcept {
   int c[4] = {};
-  for (unsigned k = 0; k < job.components; ++k) c[k] = upsampled(job.plane[k], planes, job.x + x, job.y + y);
-  native_samples(job, c, out);
+  for (unsigned k = 0; k < 4; ++k)
+    if (k < job.components) c[k] = upsampled(job.plane[k], planes, job.x + x, job.y + y);
+  return native_samples(job, c[0], c[1], c[2], c[3]);
 }
 RESTRIDE_HD inline void native_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x, std::uint32_t y,
-                                     std::uint8_t (&out)[kGroup][4]) noexcept {
+                                     std::uint32_t (&out)[kGroup]) noexcept {
   int c[4][kGroup] = {};
   for (unsigned k = 0; k < 4; ++k)
     if (k < job.components) upsampled_group(job.plane[k], planes, job.x + x, job.y + y, c[k]);
-  for (unsigned i = 0; i < kGroup; ++i) {
-    const int one[4] = {c[0][i], c[1][i], c[2][i], c[3][i]};
-    native_samples(job, one, out[i]);
-  }
+  for (unsigned i = 0; i < kGroup; ++i) out[i] = native_samples(job, c[0][i], c[1][i], c[2][i], c[3][i]);
 }
 
 // One pixel's native samples as the converter's source.
 struct PixelSamples {
-  const std::uint8_t* samples;
+  std::uint32_t samples;
   RESTRIDE_HD const std::byte* at(unsigned channel, std::int64_t, std::int64_t) const noexcept {
-    return reinterpret_cast<const std::byte*>(samples + channel);
+    return reinterpret_cast<const std::byte*>(&samples) + channel;
   }
   RESTRIDE_HD std::ptrdiff_t step(unsigned) const noexcept { return 4; }
 };
 
-// Pixels [4 * group, 4 * group + 4) of window row y, moved left so that words of interleaved bytes are aligned.
+// Pixels [4 * group, 4 * group + 4) of window row y, through the plain converter.
+RESTRIDE_HD inline void convert_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t group,
+                                      std::uint32_t y) noexcept {
+  for (std::uint32_t x = kGroup * group; x < kGroup * (group + 1) && x < job.width; ++x) {
+    const PixelSamples source{native_pixel(job, planes, x, y)};
+    const conversion::Converter<PixelSamples, 1> converter{job.conversion, source};
+    converter.run(x, y, 1);
+  }
+}
+
+// The same as they are, moved left so that words of interleaved bytes are aligned.
 RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t group,
                                     std::uint32_t y) noexcept {
-  std::uint8_t pixel[kGroup][4];
-  if (job.storing == Storing::converted) {
-    for (std::uint32_t x = kGroup * group; x < kGroup * (group + 1) && x < job.width; ++x) {
-      native_pixel(job, planes, x, y, pixel[0]);
-      const PixelSamples source{pixel[0]};
-      const conversion::Converter<PixelSamples, 1> converter{job.conversion, source};
-      converter.run(x, y, 1);
-    }
-    return;
-  }
   std::byte* row = job.target + static_cast<std::ptrdiff_t>(y) * job.row_stride;
   const auto address = reinterpret_cast<std::uintptr_t>(row);
   // Bytes before the first aligned word, in pixels: one byte each in planes, three (or a multiple of four) otherwise.
@@ -353,35 +337,36 @@ RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* pla
   const auto width = static_cast<std::int64_t>(job.width);
   if (first >= width) return;
   const bool whole = first >= 0 && first + kGroup <= width;
-  if (whole)
+  std::uint32_t pixel[kGroup];
+  if (whole) {
     native_group(job, planes, static_cast<std::uint32_t>(first), y, pixel);
-  else
+  } else {
     for (int i = 0; i < kGroup; ++i)
-      if (first + i >= 0 && first + i < width)
-        native_pixel(job, planes, static_cast<std::uint32_t>(first + i), y, pixel[i]);
+      pixel[i] =
+          first + i >= 0 && first + i < width ? native_pixel(job, planes, static_cast<std::uint32_t>(first + i), y) : 0;
+  }
   std::byte* to = row + first * job.pixel_stride;
   if (whole && three) {
     auto* words = reinterpret_cast<std::uint32_t*>(to);
-    const auto byte = [&](int i) { return std::uint32_t{pixel[i / 3][i % 3]}; };
-    for (int w = 0; w < 3; ++w)
-      words[w] = byte(4 * w) | byte(4 * w + 1) << 8 | byte(4 * w + 2) << 16 | byte(4 * w + 3) << 24;
+    words[0] = (pixel[0] & 0xffffff) | pixel[1] << 24;
+    words[1] = (pixel[1] >> 8 & 0xffff) | pixel[2] << 16;
+    words[2] = (pixel[2] >> 16 & 0xff) | pixel[3] << 8;
     return;
   }
   if (whole && job.pixel_stride == 4 && job.channel_stride == 1 && job.channels == 4 && address % 4 == 0) {
-    for (int i = 0; i < kGroup; ++i)
-      reinterpret_cast<std::uint32_t*>(to)[i] = std::uint32_t{pixel[i][0]} | std::uint32_t{pixel[i][1]} << 8 |
-                                                std::uint32_t{pixel[i][2]} << 16 | std::uint32_t{pixel[i][3]} << 24;
+    for (int i = 0; i < kGroup; ++i) reinterpret_cast<std::uint32_t*>(to)[i] = pixel[i];
     return;
   }
   for (unsigned k = 0; k < job.channels; ++k) {
     std::byte* channel = to + static_cast<std::ptrdiff_t>(k) * job.channel_stride;
     if (whole && single && reinterpret_cast<std::uintptr_t>(channel) % 4 == 0) {
-      *reinterpret_cast<std::uint32_t*>(channel) = std::uint32_t{pixel[0][k]} | std::uint32_t{pixel[1][k]} << 8 |
-                                                   std::uint32_t{pixel[2][k]} << 16 | std::uint32_t{pixel[3][k]} << 24;
+      const auto sample = [&](int i) { return static_cast<int>(pixel[i] >> (8 * k) & 255U); };
+      *reinterpret_cast<std::uint32_t*>(channel) = packed(sample(0), sample(1), sample(2), sample(3));
       continue;
     }
     for (int i = 0; i < kGroup; ++i)
-      if (whole || (first + i >= 0 && first + i < width)) channel[i * job.pixel_stride] = std::byte{pixel[i][k]};
+      if (whole || (first + i >= 0 && first + i < width))
+        channel[i * job.pixel_stride] = static_cast<std::byte>(pixel[i] >> (8 * k));
   }
 }
 

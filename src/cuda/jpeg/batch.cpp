@@ -472,7 +472,9 @@ BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, 
   view.unit_block_count = static_cast<std::uint32_t>(unit_blocks_);
   view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
   view.scan_count = static_cast<std::uint32_t>(scans_.size());
-  view.most_pairs = most_pairs_;
+  for (const PixelJob& job : jobs_) (job.storing == Storing::bytes ? view.some_bytes : view.some_converted) = true;
+  // Longer codes usually take a few hundred entries a table; those of tables that have many stay where they are.
+  view.table_room = most_pairs_ * 2 * (kShortEntries + 512);
   view.words = reinterpret_cast<const std::uint32_t*>(in(at_.words));
   view.entries = reinterpret_cast<const std::uint16_t*>(in(at_.entries));
   view.tables = reinterpret_cast<const LookupTable*>(in(at_.tables));

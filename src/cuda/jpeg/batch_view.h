@@ -47,7 +47,8 @@ struct PixelBlock {
 struct BatchView {
   std::uint32_t subsequence_bits, scan_count;
   std::uint32_t entropy_block_count, unit_block_count, pixel_block_count;
-  std::uint32_t most_pairs;  // of tables, in any scan
+  bool some_bytes, some_converted;  // kinds of storing among the jobs
+  std::uint32_t table_room;         // entries that kernels keep in shared memory, for the tables of any scan
   // Uploaded.
   const std::uint32_t* words;
   const std::uint16_t* entries;
@@ -77,27 +78,45 @@ struct BatchView {
   // Pinned host memory: a copy of status, of what is not 0.
   std::uint32_t* reported;
 
-  RESTRIDE_HD ScanReader reader(const EntropyScan& scan, const std::uint16_t* shorts) const noexcept {
-    return {scan, words + scan.word, shorts, entries, tables};
-  }
   RESTRIDE_HD void report(std::uint32_t picture, std::uint32_t what) const noexcept {
     status[picture] = what;
     reported[picture] = what;
   }
 };
 
-// Copies the scan's short tables; threads take turns.
-RESTRIDE_HD inline void load_shorts(const BatchView& batch, const EntropyScan& scan, unsigned thread, unsigned threads,
-                                    std::uint16_t* shorts) noexcept {
-  constexpr unsigned kEight = kShortEntries / 8;
-  struct alignas(16) Eight {
-    std::uint16_t entry[8];
-  };
-  for (unsigned i = thread; i < 2U * scan.pairs * kEight; i += threads) {
-    const std::uint16_t* from = batch.entries + batch.tables[scan.table[i / kEight]].offset;
-    reinterpret_cast<Eight*>(shorts)[i] = reinterpret_cast<const Eight*>(from)[i % kEight];
+// A scan's tables in memory that a block of threads shares, `room` entries in all.
+struct SharedTables {
+  std::uint16_t* entries;  // short ones of all tables, then longer ones as far as there is room
+  LongCodes* longs;        // 2 * kMaxPairs
+
+  // Copies the tables; threads take turns, and none may read before all have come to the end.
+  RESTRIDE_HD void load(const BatchView& batch, const EntropyScan& scan, unsigned thread,
+                        unsigned threads) const noexcept {
+    constexpr unsigned kEight = kShortEntries / 8;
+    struct alignas(16) Eight {
+      std::uint16_t entry[8];
+    };
+    auto* to = reinterpret_cast<Eight*>(entries);
+    for (unsigned i = thread; i < 2U * scan.pairs * kEight; i += threads) {
+      const std::uint16_t* from = batch.entries + batch.tables[scan.table[i / kEight]].offset;
+      to[i] = reinterpret_cast<const Eight*>(from)[i % kEight];
+    }
+    unsigned at = 2U * scan.pairs * kEight;
+    for (unsigned t = 0; t < 2U * scan.pairs; ++t) {
+      const LookupTable table = batch.tables[scan.table[t]];
+      const std::uint16_t* from = batch.entries + table.offset + kShortEntries;
+      const unsigned eights = (table.long_count + 7) / 8;
+      const bool fits = at + eights <= batch.table_room / 8;
+      if (thread == 0) longs[t] = {fits ? entries + 8 * at : from, table.long_first, table.long_count};
+      if (!fits) continue;
+      for (unsigned i = thread; i < eights; i += threads) to[at + i] = reinterpret_cast<const Eight*>(from)[i];
+      at += eights;
+    }
   }
-}
+  RESTRIDE_HD ScanReader reader(const BatchView& batch, const EntropyScan& scan) const noexcept {
+    return {scan, batch.words + scan.word, entries, longs};
+  }
+};
 
 // A thread's subsequence in the entropy kernels.
 struct Place {
@@ -189,8 +208,9 @@ RESTRIDE_HD inline Links block_links(const BatchView& batch, const EntropyScan& 
 
 // Goes on from a state at block b's start until it meets a node, settling the subsequences on the way. Returns the node
 // of the block's last subsequence that the path leads to, or kLost.
-RESTRIDE_HD inline unsigned walk_into(const BatchView& batch, const EntropyScan& scan, std::uint32_t b,
+RESTRIDE_HD inline unsigned walk_into(const BatchView& batch, const ScanReader& reader, std::uint32_t b,
                                       State state) noexcept {
+  const EntropyScan& scan = reader.scan;
   constexpr unsigned kMost = 64;
   const EntropyBlock block = batch.entropy_blocks[b];
   const std::uint32_t last = block.first + kOwnColumns, end = last < scan.subsequences ? last : scan.subsequences;
@@ -200,7 +220,7 @@ RESTRIDE_HD inline unsigned walk_into(const BatchView& batch, const EntropyScan&
     const std::size_t at = scan.subsequence + s;
     const Links links = batch.links[at];
     if (links.of(kLost) != kLost) break;  // a segment starts here
-    walk(batch.reader(scan, nullptr), (s + 1) * batch.subsequence_bits, state);
+    walk(reader, (s + 1) * batch.subsequence_bits, state);
     batch.states[at] = state;
     const unsigned used = batch.used[at];
     for (unsigned slot = 0; slot < used; ++slot)
@@ -214,7 +234,8 @@ RESTRIDE_HD inline unsigned walk_into(const BatchView& batch, const EntropyScan&
 
 // Finds the true path through a scan's blocks; one thread. links(b): block_links of block b.
 template <class LinksOf>
-RESTRIDE_HD inline void find_path(const BatchView& batch, const EntropyScan& scan, LinksOf&& links) noexcept {
+RESTRIDE_HD inline void find_path(const BatchView& batch, const ScanReader& reader, LinksOf&& links) noexcept {
+  const EntropyScan& scan = reader.scan;
   unsigned walks_left = 16;  // these are slow: what needs more is left to the CPU
   unsigned entry = 0;
   for (std::uint32_t b = scan.block; b < scan.block + scan.blocks; ++b) {
@@ -228,7 +249,7 @@ RESTRIDE_HD inline void find_path(const BatchView& batch, const EntropyScan& sca
     while (exit < kSlots && entry >= kSlots && walks_left--) {
       // Walk across the boundary, and perhaps the next ones, as far as no node is met.
       const std::size_t last = scan.subsequence + batch.entropy_blocks[b + 1].first - 1;
-      exit = walk_into(batch, scan, ++b, batch.nodes[kSlots * last + exit]);
+      exit = walk_into(batch, reader, ++b, batch.nodes[kSlots * last + exit]);
       if (b + 1 == scan.block + scan.blocks) return;
       entry = matching_entry(batch, scan, b, exit);
     }
@@ -251,8 +272,9 @@ RESTRIDE_HD inline void settle_column(const BatchView& batch, const EntropyScan&
 }
 
 // The last walk of a thread's subsequence. `before`: data units that started before it in its segment.
-RESTRIDE_HD inline void index_subsequence(const BatchView& batch, const EntropyScan& scan, const Place& place,
-                                          const std::uint16_t* shorts, std::uint32_t before) noexcept {
+RESTRIDE_HD inline void index_subsequence(const BatchView& batch, const ScanReader& reader, const Place& place,
+                                          std::uint32_t before) noexcept {
+  const EntropyScan& scan = reader.scan;
   const std::uint32_t s = place.subsequence, bits = batch.subsequence_bits;
   const bool first = s == place.segment_first, last_segment = place.segment + 1 == scan.segments;
   IndexWalk work;
@@ -268,16 +290,15 @@ RESTRIDE_HD inline void index_subsequence(const BatchView& batch, const EntropyS
   work.last_of_segment = s + 1 == place.segment_end;
   work.last_segment = last_segment;
   DcSums sums;
-  const std::uint32_t status =
-      index_units(batch.reader(scan, shorts), (s + 1) * bits, work, batch.units + scan.unit + units_before, sums);
+  const std::uint32_t status = index_units(reader, (s + 1) * bits, work, batch.units + scan.unit + units_before, sums);
   batch.sums[scan.subsequence + s] = sums;
   if (status != kGood) batch.report(scan.picture, status);
 }
 
-// A thread's data unit: `c` is its working memory, 64 elements. `scan`: the task's, where it has one.
-RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask& task, const EntropyScan& scan,
-                                         std::uint32_t i, const std::uint16_t* shorts, const Step* steps,
-                                         std::int16_t* c) noexcept {
+// A thread's data unit: `c` is its working memory, 64 elements. `reader`: of the task's scan, where it has one.
+RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask& task, const ScanReader& reader,
+                                         std::uint32_t i, const Step* steps, std::int16_t* c) noexcept {
+  const EntropyScan& scan = reader.scan;
   if (i >= task.units) return;
   const UnitPlace place = unit_place(task, i);
   const unsigned component = task.component[place.in_mcu];
@@ -293,19 +314,23 @@ RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask&
   for (int k = 0; k < 32; ++k) reinterpret_cast<std::uint32_t*>(c)[k] = 0;
   const UnitStart start = batch.units[scan.unit + place.unit];
   const DcSums& base = batch.bases[scan.subsequence + start.bit / batch.subsequence_bits];
-  const Unit unit =
-      decode_unit(batch.reader(scan, shorts), start, base.of[scan.predictor(place.in_mcu)], place.in_mcu, steps, c);
+  const Unit unit = decode_unit(reader, start, base.of[scan.predictor(place.in_mcu)], place.in_mcu, steps, c);
   unit_to_plane(unit, plane, place, batch.planes);
 }
 
-// A thread's pixels. `job`: the block's, in fast memory.
+// A thread's pixels, of jobs of one kind. `job`: the block's, in fast memory.
+template <Storing kStoring>
 RESTRIDE_HD inline void store_pixels(const BatchView& batch, const PixelJob& job, const PixelBlock& block, unsigned x,
                                      unsigned y) noexcept {
-  if (batch.status[job.picture] != kGood) return;
+  if (job.storing != kStoring || batch.status[job.picture] != kGood) return;
   const std::uint32_t group = block.tile_x * kTileGroups + x;
   for (unsigned i = 0; i < kRowsAThread; ++i) {
     const std::uint32_t row = (block.tile_y * kTileRows + y) * kRowsAThread + i;
-    if (row < job.height) store_group(job, batch.planes, group, row);
+    if (row >= job.height) return;
+    if constexpr (kStoring == Storing::bytes)
+      store_group(job, batch.planes, group, row);
+    else
+      convert_group(job, batch.planes, group, row);
   }
 }
 

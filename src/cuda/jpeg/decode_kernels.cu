@@ -80,7 +80,9 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
   __shared__ unsigned queued[2];
   __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
   auto& tracks = *reinterpret_cast<BlockTracks*>(track_memory);
-  auto* shorts = reinterpret_cast<std::uint16_t*>(dynamic_memory);
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
   const unsigned thread = threadIdx.x;
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   if (thread == 0) {
@@ -88,9 +90,9 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
     queued[0] = 0;
   }
   __syncthreads();
-  load_shorts(batch, scan, thread, kEntropyThreads, shorts);
+  tables.load(batch, scan, thread, kEntropyThreads);
   __syncthreads();
-  const ScanReader reader = batch.reader(scan, shorts);
+  const ScanReader reader = tables.reader(batch, scan);
   OpenNode open{static_cast<std::uint16_t>(thread), 0};
   bool active = begin_column(batch, scan, reader, block, thread, tracks);
   __syncthreads();
@@ -119,15 +121,19 @@ constexpr unsigned kPathThreads = 128;
 
 // A block of threads a scan.
 __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constant__ BatchView batch) {
-  constexpr unsigned kKept = 3072;
+  constexpr unsigned kKept = 2048;
   __shared__ std::uint64_t kept[kKept];
   const EntropyScan& scan = batch.scans[blockIdx.x];
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
   for (unsigned i = threadIdx.x; i < scan.blocks && i < kKept; i += kPathThreads)
     kept[i] = block_links(batch, scan, scan.block + i).bits();
+  tables.load(batch, scan, threadIdx.x, kPathThreads);
   __syncthreads();
   if (threadIdx.x) return;
   const std::uint32_t first = scan.block;
-  find_path(batch, scan,
+  find_path(batch, tables.reader(batch, scan),
             [&](std::uint32_t b) { return b - first < kKept ? Links(kept[b - first]) : block_links(batch, scan, b); });
 }
 
@@ -147,7 +153,9 @@ __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_co
 
 __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_constant__ BatchView batch) {
   __shared__ EntropyScan scan;
-  auto* shorts = reinterpret_cast<std::uint16_t*>(dynamic_memory);
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   __shared__ bool good;
   if (threadIdx.x == 0) {
@@ -156,13 +164,13 @@ __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_con
   }
   __syncthreads();
   if (!good) return;
-  load_shorts(batch, scan, threadIdx.x, kEntropyThreads, shorts);
+  tables.load(batch, scan, threadIdx.x, kEntropyThreads);
   const Place place = own_place(batch, scan, block);
   const State* states = batch.states + scan.subsequence;
   const std::uint32_t before = sum_before<std::uint32_t>(
       block, place, CountPlus{}, [&](std::uint32_t s) -> std::uint32_t { return states[s].count; });
   __syncthreads();
-  if (place.live) index_subsequence(batch, scan, place, shorts, before);
+  if (place.live) index_subsequence(batch, tables.reader(batch, scan), place, before);
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) dc_kernel(const __grid_constant__ BatchView batch) {
@@ -179,7 +187,9 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __shared__ UnitTask task;
   __shared__ Step steps[4 * 64];
   __shared__ std::uint32_t work[kUnitThreads * kUnitPitch / 2];
-  auto* shorts = reinterpret_cast<std::uint16_t*>(dynamic_memory);
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
   const UnitBlock block = batch.unit_blocks[blockIdx.x];
   if (threadIdx.x == 0) {
     task = batch.tasks[block.task];
@@ -188,12 +198,13 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __syncthreads();
   if (batch.status[task.picture] != kGood) return;
   for (unsigned i = threadIdx.x; i < 4 * 64; i += kUnitThreads) steps[i] = batch.steps[64 * task.quant + i];
-  if (task.coefficients == UnitTask::kDecoded) load_shorts(batch, scan, threadIdx.x, kUnitThreads, shorts);
+  if (task.coefficients == UnitTask::kDecoded) tables.load(batch, scan, threadIdx.x, kUnitThreads);
   __syncthreads();
-  reconstruct_unit(batch, task, scan, block.first + threadIdx.x, shorts, steps,
+  reconstruct_unit(batch, task, tables.reader(batch, scan), block.first + threadIdx.x, steps,
                    reinterpret_cast<std::int16_t*>(work) + threadIdx.x * kUnitPitch);
 }
 
+template <Storing kStoring>
 __global__ void __launch_bounds__(kTileGroups* kTileRows) pixel_kernel(const __grid_constant__ BatchView batch) {
   __shared__ PixelJob job;
   constexpr unsigned kJobWords = sizeof(PixelJob) / 4;
@@ -205,28 +216,29 @@ __global__ void __launch_bounds__(kTileGroups* kTileRows) pixel_kernel(const __g
         reinterpret_cast<const std::uint32_t*>(batch.jobs + block.job)[thread];
   static_assert(kJobWords <= kTileGroups * kTileRows);
   __syncthreads();
-  store_pixels(batch, job, block, threadIdx.x, threadIdx.y);
+  store_pixels<kStoring>(batch, job, block, threadIdx.x, threadIdx.y);
 }
 
 }  // namespace
 
 cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
-  const std::size_t shorts = 2 * batch.most_pairs * kShortEntries * sizeof(std::uint16_t);
+  const std::size_t table_bytes = batch.table_room * sizeof(std::uint16_t);
   if (batch.entropy_block_count) {
     const unsigned blocks = batch.entropy_block_count;
-    synchronize_kernel<<<blocks, kEntropyThreads, shorts, stream>>>(batch);
-    path_kernel<<<batch.scan_count, kPathThreads, 0, stream>>>(batch);
+    synchronize_kernel<<<blocks, kEntropyThreads, table_bytes, stream>>>(batch);
+    path_kernel<<<batch.scan_count, kPathThreads, table_bytes, stream>>>(batch);
     settle_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
-    index_kernel<<<blocks, kEntropyThreads, shorts, stream>>>(batch);
+    index_kernel<<<blocks, kEntropyThreads, table_bytes, stream>>>(batch);
     dc_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
   }
-  if (batch.unit_block_count) unit_kernel<<<batch.unit_block_count, kUnitThreads, shorts, stream>>>(batch);
+  if (batch.unit_block_count) unit_kernel<<<batch.unit_block_count, kUnitThreads, table_bytes, stream>>>(batch);
   return cudaGetLastError();
 }
 
 cudaError_t launch_storing(const BatchView& batch, cudaStream_t stream) {
-  if (batch.pixel_block_count)
-    pixel_kernel<<<batch.pixel_block_count, dim3(kTileGroups, kTileRows), 0, stream>>>(batch);
+  const dim3 threads(kTileGroups, kTileRows);
+  if (batch.some_bytes) pixel_kernel<Storing::bytes><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
+  if (batch.some_converted) pixel_kernel<Storing::converted><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
   return cudaGetLastError();
 }
 
