@@ -35,11 +35,15 @@ struct EntropyScan {
   std::uint32_t units;                 // their number
   std::uint32_t units_per_segment;     // of all segments but the last
   std::uint32_t picture;               // whose status it sets
+  std::uint32_t block, blocks;         // its first block of subsequences, and their number
   std::uint32_t table[2 * kMaxPairs];  // DC and AC table of each pair
   std::uint8_t pairs;                  // distinct pairs of tables
   std::uint8_t units_per_mcu;
-  std::uint8_t pair[kMaxUnitsPerMcu];       // of each unit of an MCU
-  std::uint8_t predictor[kMaxUnitsPerMcu];  // its component, 0 to 3 in the scan's order
+  std::uint32_t pair_bits;       // two bits for each unit of an MCU: its pair
+  std::uint32_t predictor_bits;  // likewise its component, 0 to 3 in the scan's order
+
+  RESTRIDE_HD unsigned pair(unsigned in_mcu) const noexcept { return pair_bits >> (2 * in_mcu) & 3U; }
+  RESTRIDE_HD unsigned predictor(unsigned in_mcu) const noexcept { return predictor_bits >> (2 * in_mcu) & 3U; }
 };
 
 // What goes wrong, as set in a picture's status. The first is no damage: the file only resists this way of decoding.
@@ -82,62 +86,70 @@ RESTRIDE_HD inline std::uint32_t big_endian_word(std::uint32_t stored) noexcept 
 #endif
 }
 
-// 32 bits from any position on. May look up to two words past the position.
+// 32 bits from any position on. Loads a word before it is needed: may look up to three words past the position.
 class BitWindow {
  public:
   RESTRIDE_HD BitWindow(const std::uint32_t* words, std::uint32_t bit) noexcept
-      : words_(words), word_(bit >> 5), buffer_(pair(words, word_)) {}
+      : words_(words + (bit >> 5) + 2),
+        word_(bit >> 5),
+        high_(big_endian_word(words_[-2])),
+        low_(big_endian_word(words_[-1])),
+        next_(*words_) {}
+  // `bit`: at most 32 behind that of the call before.
   RESTRIDE_HD std::uint32_t at(std::uint32_t bit) noexcept {
-    if ((bit >> 5) != word_) {  // at most one word on
+    if ((bit >> 5) != word_) {
       ++word_;
-      buffer_ = buffer_ << 32 | big_endian_word(words_[word_ + 1]);
+      high_ = low_;
+      low_ = big_endian_word(next_);
+      next_ = *++words_;
     }
-    return static_cast<std::uint32_t>(buffer_ << (bit & 31U) >> 32);
+#if defined(__CUDA_ARCH__)
+    return __funnelshift_l(low_, high_, bit);
+#else
+    return static_cast<std::uint32_t>((std::uint64_t{high_} << 32 | low_) << (bit & 31U) >> 32);
+#endif
   }
 
  private:
-  RESTRIDE_HD static std::uint64_t pair(const std::uint32_t* words, std::uint32_t i) noexcept {
-    return std::uint64_t{big_endian_word(words[i])} << 32 | big_endian_word(words[i + 1]);
-  }
-  const std::uint32_t* words_;
-  std::uint32_t word_;
-  std::uint64_t buffer_;
+  const std::uint32_t* words_;  // of next_
+  std::uint32_t word_, high_, low_, next_;
 };
 
-// A scan with its tables at hand. `shorts`: kShortEntries of each of the 2 * pairs tables, one behind the other, or
-// null: they are read where they are in `entries`.
+// A scan with its tables at hand: kShortEntries of each of the 2 * pairs tables, one behind the other, and their longer
+// codes.
 struct ScanReader {
   const EntropyScan& scan;
   const std::uint32_t* words;  // of this scan
   const std::uint16_t* shorts;
-  const std::uint16_t* entries;  // of the batch
-  const LookupTable* tables;     // of the batch
+  const LongCodes* longs;
 
-  RESTRIDE_HD Code code(std::uint32_t window, unsigned pair, bool ac) const noexcept {
-    const unsigned t = 2 * pair + ac;
-    const std::uint32_t top = window >> (32 - kShortBits);
-    std::uint16_t entry = shorts ? shorts[t * kShortEntries + top] : entries[tables[scan.table[t]].offset + top];
+  // The code at the top of `window` by table `t`: twice the pair, one more for AC.
+  RESTRIDE_HD Code code(std::uint32_t window, unsigned t) const noexcept {
+    const std::uint16_t entry = shorts[t * kShortEntries + (window >> (32 - kShortBits))];
     if (entry) return {entry};
-    const LookupTable table = tables[scan.table[t]];
-    const std::uint32_t i = (window >> 16) - table.long_first;
-    return {i < table.long_count ? entries[table.offset + kShortEntries + i] : std::uint16_t{0}};
+    const LongCodes table = longs[t];
+    const std::uint32_t i = (window >> 16) - table.first;
+    return {i < table.count ? table.entries[i] : std::uint16_t{0}};
   }
 };
 
 // Walks the symbols that start before bit `end`; counts the data units that start. What is no code is stepped over.
 RESTRIDE_HD inline void walk(const ScanReader& reader, std::uint32_t end, State& state) noexcept {
   BitWindow window(reader.words, state.bit);
+  const unsigned units = reader.scan.units_per_mcu;
+  const std::uint32_t pair_bits = reader.scan.pair_bits;
   std::uint32_t bit = state.bit, count = 0;
-  unsigned unit = state.unit, zigzag = state.zigzag, pair = reader.scan.pair[unit];
+  unsigned unit = state.unit, zigzag = state.zigzag, table = (pair_bits >> (2 * unit) & 3U) * 2;
   while (bit < end) {
-    const Code code = reader.code(window.at(bit), pair, zigzag != 0);
+    Code code = reader.code(window.at(bit), table + (zigzag != 0));
+    if (!code.valid()) code = Code::make(16, 0, 1);
     count += zigzag == 0;
-    bit += code.valid() ? code.bits() : 16;
-    zigzag += code.valid() ? code.step() : 1;
+    bit += code.bits();
+    zigzag += code.step();
     if (zigzag >= 64) {
       zigzag = 0;
-      if (++unit == reader.scan.units_per_mcu) unit = 0;
-      pair = reader.scan.pair[unit];
+      unit = unit + 1 == units ? 0 : unit + 1;
+      table = (pair_bits >> (2 * unit) & 3U) * 2;
     }
   }
   state = {bit, static_cast<std::uint16_t>(count), static_cast<std::uint8_t>(unit), static_cast<std::uint8_t>(zigzag)};
@@ -175,22 +187,26 @@ struct IndexWalk {
 // wrong with them. Returns the status.
 RESTRIDE_HD inline std::uint32_t index_units(const ScanReader& reader, std::uint32_t end, const IndexWalk& work,
                                              UnitStart* units, DcSums& sums) noexcept {
-  sums = {};
-  std::uint32_t next = work.first_unit;
+  std::uint64_t all = 0;  // sums of four components, 16 bits each
+  std::uint32_t next = work.first_unit, status = kGood;
   unsigned unit = work.start.unit, zigzag = work.start.zigzag;
   std::uint32_t bit = work.start.bit;
+  sums = {};
   if (next > work.segment_units || (next == work.segment_units && zigzag == 0)) return kGood;  // behind the last unit
   BitWindow window(reader.words, bit);
-  while (bit < end) {
+  bool done = false;
+  while (bit < end && !done) {
     const std::uint32_t bits = window.at(bit);
     const bool ac = zigzag != 0;
-    const Code code = reader.code(bits, reader.scan.pair[unit], ac);
+    const Code code = reader.code(bits, reader.scan.pair(unit) * 2 + ac);
     if (!code.valid()) return kBadCode;
     if (!ac) {
-      std::int16_t& sum = sums.of[reader.scan.predictor[unit]];
-      const unsigned length = code.bits() - code.value_bits();
-      sum = static_cast<std::int16_t>(sum + extended(bits << length, code.value_bits()));
-      units[next++] = {bit, sum, 0};
+      const unsigned shift = 16 * reader.scan.predictor(unit);
+      const int value = extended(bits << (code.bits() - code.value_bits()), code.value_bits());
+      const auto sum =
+          static_cast<std::uint16_t>(static_cast<std::uint32_t>(all >> shift) + static_cast<unsigned>(value));
+      all = (all & ~(std::uint64_t{0xffff} << shift)) | std::uint64_t{sum} << shift;
+      units[next++] = {bit, static_cast<std::int16_t>(sum), 0};
     }
     zigzag += code.step();
     if (zigzag > 64 && code.step() != 64) return kTooLong;
@@ -199,10 +215,13 @@ RESTRIDE_HD inline std::uint32_t index_units(const ScanReader& reader, std::uint
     zigzag = 0;
     if (++unit == reader.scan.units_per_mcu) unit = 0;
     if (next < work.segment_units) continue;
-    if (bit > work.segment_end) return kTooShort;
-    return !work.last_segment && work.segment_end - bit >= 8 ? kSurplus : kGood;
+    done = true;
+    if (bit > work.segment_end) status = kTooShort;
+    if (!work.last_segment && work.segment_end - bit >= 8) status = kSurplus;
   }
-  return work.last_of_segment ? kTooShort : kGood;
+  if (!done && work.last_of_segment) status = kTooShort;
+  for (unsigned k = 0; k < 4; ++k) sums.of[k] = static_cast<std::int16_t>(all >> (16 * k));
+  return status;
 }
 
 }  // namespace restride::jpeg

@@ -38,14 +38,11 @@ struct LookupTable {
   std::uint32_t long_count = 0;
 };
 
-// The code at the top of `window`. `shorts` may be a copy in faster memory of the entries before `longs`.
-RESTRIDE_HD inline Code find_code(std::uint32_t window, const std::uint16_t* shorts, const std::uint16_t* longs,
-                                  std::uint32_t long_first, std::uint32_t long_count) noexcept {
-  const std::uint16_t entry = shorts[window >> (32 - kShortBits)];
-  if (entry) return {entry};
-  const std::uint32_t i = (window >> 16) - long_first;
-  return {i < long_count ? longs[i] : std::uint16_t{0}};
-}
+// Where the entries for a table's longer codes are: in whatever memory is fastest.
+struct LongCodes {
+  const std::uint16_t* entries = nullptr;
+  std::uint32_t first = 0, count = 0;
+};
 
 // The value of `bits` bits (1 to 15) at the top of `window` (F.2.2.1, EXTEND); 0 where bits is 0.
 RESTRIDE_HD inline int extended(std::uint32_t window, unsigned bits) noexcept {

@@ -48,9 +48,10 @@ struct PixelJob {
   std::uint32_t picture;
   std::uint32_t x, y, width, height;  // of the window, in the (reduced) stored picture
   Colors colors;
-  std::uint8_t channels;  // native ones
-  bool reversed;          // blue first
-  bool inverted;          // 255 - v: inks of files that do not say they are stored inverted
+  std::uint8_t components;  // that are looked at
+  std::uint8_t channels;    // native ones
+  bool reversed;            // blue first
+  bool inverted;            // 255 - v: inks of files that do not say they are stored inverted
   Storing storing;
   std::byte* target;  // of window pixel (0, 0)
   std::ptrdiff_t row_stride, pixel_stride, channel_stride;
@@ -104,15 +105,15 @@ RESTRIDE_HD inline UnitPlace unit_place(const UnitTask& task, std::uint32_t i) n
 // Decodes the unit that starts at `start` into c (64 zeros before). Damage has been found before.
 RESTRIDE_HD inline Unit decode_unit(const ScanReader& reader, const UnitStart& start, std::int16_t dc_before,
                                     unsigned in_mcu, const Step* steps, std::int16_t* c) noexcept {
-  const unsigned pair = reader.scan.pair[in_mcu];
+  const unsigned table = 2 * reader.scan.pair(in_mcu);
   BitWindow window(reader.words, start.bit);
   std::uint32_t bit = start.bit, rows = 0;
-  bit += reader.code(window.at(bit), pair, false).bits();
+  bit += reader.code(window.at(bit), table).bits();
   const auto dc = static_cast<std::int16_t>(start.dc + dc_before);
   c[0] = static_cast<std::int16_t>(dc * steps[0].quantizer);
   for (unsigned zigzag = 1; zigzag < 64;) {
     const std::uint32_t bits = window.at(bit);
-    const Code code = reader.code(bits, pair, true);
+    const Code code = reader.code(bits, table + 1);
     if (!code.valid()) break;
     zigzag += code.step();
     bit += code.bits();
@@ -161,84 +162,171 @@ RESTRIDE_HD inline void unit_to_plane(const Unit& unit, const Plane& plane, cons
     for (unsigned x = 0; x < size; ++x) to[std::size_t{y} * plane.stride + x] = samples[y * size + x];
 }
 
+// Four bytes from any address, the first lowest. May look up to seven bytes past it.
+RESTRIDE_HD inline std::uint32_t four_bytes(const std::uint8_t* from) noexcept {
+#if defined(__CUDA_ARCH__)
+  const auto address = reinterpret_cast<std::uintptr_t>(from);
+  const auto* words = reinterpret_cast<const std::uint32_t*>(address & ~std::uintptr_t{3});
+  return __funnelshift_r(words[0], words[1], static_cast<unsigned>(address & 3) * 8);
+#else
+  std::uint32_t word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+#endif
+}
+RESTRIDE_HD inline int byte_of(std::uint32_t word, unsigned i) noexcept {
+  return static_cast<int>(word >> (8 * i) & 255U);
+}
+
+// The component's row that holds, or is nearest to, row y of the picture, and the next nearest one.
+struct Rows {
+  const std::uint8_t *near_row, *far_row;  // of column 0, which may lie before the plane
+};
+RESTRIDE_HD inline Rows rows_of(const Plane& plane, const std::uint8_t* planes, std::uint32_t y) noexcept {
+  std::uint32_t row = y, other = y;
+  if (plane.upsampling == Upsampling::box) {
+    if (plane.v_expand != 1) row = other = y / plane.v_expand;
+  } else if (plane.upsampling != Upsampling::h2v1_triangle) {
+    row = y / 2;
+    other = (y & 1U) ? (row + 1 < plane.height ? row + 1 : row) : row ? row - 1 : 0;
+  }
+  const std::uint8_t* first = planes + plane.offset - plane.x;
+  return {first + std::uint64_t{row - plane.y} * plane.stride, first + std::uint64_t{other - plane.y} * plane.stride};
+}
+
+// Triangle filters: three parts of the nearer sample and one of the further, with roundings that alternate. Beyond an
+// edge the sample at it counts twice.
+RESTRIDE_HD inline int triangle2(int near_value, int far_value, bool second) noexcept {
+  return (3 * near_value + far_value + (second ? 2 : 1)) >> 2;
+}
+RESTRIDE_HD inline int triangle4(int near_sum, int far_sum, bool second) noexcept {
+  return (3 * near_sum + far_sum + (second ? 7 : 8)) >> 4;
+}
+
 // A component's value at pixel (x, y) of the picture.
 RESTRIDE_HD inline int upsampled(const Plane& plane, const std::uint8_t* planes, std::uint32_t x,
                                  std::uint32_t y) noexcept {
-  const std::uint8_t* at = planes + plane.offset;
-  const auto value = [&](std::uint32_t column, std::uint32_t row) -> int {
-    return at[std::size_t{row - plane.y} * plane.stride + (column - plane.x)];
-  };
-  if (plane.upsampling == Upsampling::box) {
-    if ((plane.h_expand | plane.v_expand) == 1) return value(x, y);
-    return value(x / plane.h_expand, y / plane.v_expand);
-  }
-  // Triangle filters: three parts of the nearer sample and one of the further, with roundings that alternate.
-  const bool wide = plane.upsampling != Upsampling::h1v2_triangle, high = plane.upsampling != Upsampling::h2v1_triangle;
-  const std::uint32_t column = wide ? x / 2 : x, row = high ? y / 2 : y;
-  const std::uint32_t other_row = !high ? row : (y & 1U) ? (row + 1 < plane.height ? row + 1 : row) : row ? row - 1 : 0;
-  if (!wide) return (3 * value(column, row) + value(column, other_row) + 1 + static_cast<int>(y & 1U)) >> 2;
-  const bool right = (x & 1U) != 0, edge = right ? column + 1 == plane.width : column == 0;
-  const std::uint32_t other = edge ? column : right ? column + 1 : column - 1;
-  if (!high) return edge ? value(column, row) : (3 * value(column, row) + value(other, row) + (right ? 2 : 1)) >> 2;
-  const int near_sum = 3 * value(column, row) + value(column, other_row);
-  const int far_sum = edge ? near_sum : 3 * value(other, row) + value(other, other_row);
-  return (3 * near_sum + far_sum + (right ? 7 : 8)) >> 4;
+  const Rows rows = rows_of(plane, planes, y);
+  if (plane.upsampling == Upsampling::box) return rows.near_row[plane.h_expand == 1 ? x : x / plane.h_expand];
+  if (plane.upsampling == Upsampling::h1v2_triangle) return triangle2(rows.near_row[x], rows.far_row[x], y & 1U);
+  const std::uint32_t column = x / 2;
+  const bool right = (x & 1U) != 0;
+  const std::uint32_t other = right ? (column + 1 < plane.width ? column + 1 : column) : column ? column - 1 : 0;
+  if (plane.upsampling == Upsampling::h2v1_triangle)
+    return triangle2(rows.near_row[column], rows.near_row[other], right);
+  return triangle4(3 * rows.near_row[column] + rows.far_row[column], 3 * rows.near_row[other] + rows.far_row[other],
+                   right);
 }
 
-// The native samples of window pixel (x, y).
-RESTRIDE_HD inline void native_pixel(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x, std::uint32_t y,
-                                     std::uint8_t (&out)[4]) noexcept {
-  const std::uint32_t px = job.x + x, py = job.y + y;
+inline constexpr int kGroup = 4;  // pixels that a thread does at once
+
+// The same at pixels x to x + 3, all inside the picture.
+RESTRIDE_HD inline void upsampled_group(const Plane& plane, const std::uint8_t* planes, std::uint32_t x,
+                                        std::uint32_t y, int (&out)[kGroup]) noexcept {
+  const Rows rows = rows_of(plane, planes, y);
+  if (plane.upsampling == Upsampling::box) {
+    if (plane.h_expand == 1) {
+      const std::uint32_t word = four_bytes(rows.near_row + x);
+      for (unsigned i = 0; i < kGroup; ++i) out[i] = byte_of(word, i);
+      return;
+    }
+    for (unsigned i = 0; i < kGroup; ++i) out[i] = rows.near_row[(x + i) / plane.h_expand];
+    return;
+  }
+  if (plane.upsampling == Upsampling::h1v2_triangle) {
+    const std::uint32_t near_word = four_bytes(rows.near_row + x), far_word = four_bytes(rows.far_row + x);
+    for (unsigned i = 0; i < kGroup; ++i) out[i] = triangle2(byte_of(near_word, i), byte_of(far_word, i), y & 1U);
+    return;
+  }
+  // Columns of the four pixels and one on either side: c[0] is that before the first pixel's, x even, or the first's
+  // own.
+  const std::uint32_t odd = x & 1U, first = x / 2 + odd;  // column first - 1 is c[0]
+  const bool inside = first > 0 && first + 2 < plane.width;
+  const bool two_rows = plane.upsampling == Upsampling::h2v2_triangle;
+  int c[4];
+  if (inside) {
+    const std::uint32_t near_word = four_bytes(rows.near_row + first - 1);
+    for (unsigned i = 0; i < 4; ++i) c[i] = byte_of(near_word, i);
+    if (two_rows) {
+      const std::uint32_t far_word = four_bytes(rows.far_row + first - 1);
+      for (unsigned i = 0; i < 4; ++i) c[i] = 3 * c[i] + byte_of(far_word, i);
+    }
+  } else {
+    for (unsigned i = 0; i < 4; ++i) {
+      const std::uint32_t at = first + i ? first + i - 1 : 0, column = at < plane.width ? at : plane.width - 1;
+      c[i] = rows.near_row[column];
+      if (two_rows) c[i] = 3 * c[i] + rows.far_row[column];
+    }
+  }
+  // Even x: left and right halves of c[1], then of c[2]. Odd x: right half of c[0], c[1], left half of c[2].
+  const int even_out[4][2] = {{c[1], c[0]}, {c[1], c[2]}, {c[2], c[1]}, {c[2], c[3]}};
+  const int odd_out[4][2] = {{c[0], c[1]}, {c[1], c[0]}, {c[1], c[2]}, {c[2], c[1]}};
+  for (unsigned i = 0; i < kGroup; ++i) {
+    const int near_value = odd ? odd_out[i][0] : even_out[i][0], far_value = odd ? odd_out[i][1] : even_out[i][1];
+    const bool second = ((i + odd) & 1U) != 0;
+    out[i] = two_rows ? triangle4(near_value, far_value, second) : triangle2(near_value, far_value, second);
+  }
+}
+
+RESTRIDE_HD inline std::uint32_t packed(int a, int b, int c, int d) noexcept {
+  return static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b) << 8 | static_cast<std::uint32_t>(c) << 16 |
+         static_cast<std::uint32_t>(d) << 24;
+}
+
+// Native samples, the first lowest, from a pixel's components.
+RESTRIDE_HD inline std::uint32_t native_samples(const PixelJob& job, int a, int b, int c, int d) noexcept {
   constexpr color::Bt601<int> kColor{255, 128};
-  const int first = upsampled(job.plane[0], planes, px, py);
-  out[3] = 255;
-  if (job.colors == Colors::gray_to_rgb || (job.colors == Colors::as_they_are && job.channels == 1)) {
-    out[0] = out[1] = out[2] = static_cast<std::uint8_t>(first);
-    return;
+  if (job.colors == Colors::gray_to_rgb) return packed(a, a, a, 255);
+  if (job.colors == Colors::rgb_to_gray) return packed(kColor.luma(a, b, c), 0, 0, 0);
+  if (job.colors == Colors::inks) return packed(a, b, c, d) ^ (job.inverted ? 0xffffffff : 0);
+  if (job.colors != Colors::as_they_are) {
+    const int red = kColor.red(a, c), green = kColor.green(a, b, c), blue = kColor.blue(a, b);
+    a = red;
+    b = green;
+    c = blue;
   }
-  const int second = upsampled(job.plane[1], planes, px, py);
-  const int third = job.channels == 2 ? 0 : upsampled(job.plane[2], planes, px, py);
-  int c[3] = {first, second, third};
-  if (job.colors == Colors::rgb_to_gray) {
-    out[0] = static_cast<std::uint8_t>(kColor.luma(first, second, third));
-    return;
-  }
-  const bool turned = job.colors == Colors::ycck_to_cmyk;
-  if (job.colors == Colors::ycc_to_rgb || turned) {
-    c[0] = kColor.red(first, third);
-    c[1] = kColor.green(first, second, third);
-    c[2] = kColor.blue(first, second);
-  }
-  const int flip = (turned ? 255 : 0) ^ (job.inverted ? 255 : 0);
-  for (int k = 0; k < 3; ++k) out[k] = static_cast<std::uint8_t>(c[job.reversed ? 2 - k : k] ^ flip);
-  if (turned || job.colors == Colors::inks)
-    out[3] = static_cast<std::uint8_t>(upsampled(job.plane[3], planes, px, py) ^ (job.inverted ? 255 : 0));
+  if (job.colors == Colors::ycck_to_cmyk) return packed(a, b, c, d) ^ (job.inverted ? 0xff000000 : 0x00ffffff);
+  return job.reversed ? packed(c, b, a, 255) : packed(a, b, c, 255);
+}
+
+// The native samples of window pixel (x, y), and of (x, y) to (x + 3, y).
+RESTRIDE_HD inline std::uint32_t native_pixel(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x,
+                                              std::uint32_t y) noexcept {
+  int c[4] = {};
+  for (unsigned k = 0; k < 4; ++k)
+    if (k < job.components) c[k] = upsampled(job.plane[k], planes, job.x + x, job.y + y);
+  return native_samples(job, c[0], c[1], c[2], c[3]);
+}
+RESTRIDE_HD inline void native_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x, std::uint32_t y,
+                                     std::uint32_t (&out)[kGroup]) noexcept {
+  int c[4][kGroup] = {};
+  for (unsigned k = 0; k < 4; ++k)
+    if (k < job.components) upsampled_group(job.plane[k], planes, job.x + x, job.y + y, c[k]);
+  for (unsigned i = 0; i < kGroup; ++i) out[i] = native_samples(job, c[0][i], c[1][i], c[2][i], c[3][i]);
 }
 
 // One pixel's native samples as the converter's source.
 struct PixelSamples {
-  const std::uint8_t* samples;
+  std::uint32_t samples;
   RESTRIDE_HD const std::byte* at(unsigned channel, std::int64_t, std::int64_t) const noexcept {
-    return reinterpret_cast<const std::byte*>(samples + channel);
+    return reinterpret_cast<const std::byte*>(&samples) + channel;
   }
   RESTRIDE_HD std::ptrdiff_t step(unsigned) const noexcept { return 4; }
 };
 
-inline constexpr int kGroup = 4;  // pixels that a thread does at once
+// Pixels [4 * group, 4 * group + 4) of window row y, through the plain converter.
+RESTRIDE_HD inline void convert_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t group,
+                                      std::uint32_t y) noexcept {
+  for (std::uint32_t x = kGroup * group; x < kGroup * (group + 1) && x < job.width; ++x) {
+    const PixelSamples source{native_pixel(job, planes, x, y)};
+    const conversion::Converter<PixelSamples, 1> converter{job.conversion, source};
+    converter.run(x, y, 1);
+  }
+}
 
-// Pixels [4 * group, 4 * group + 4) of window row y, moved left so that words of interleaved bytes are aligned.
+// The same as they are, moved left so that words of interleaved bytes are aligned.
 RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* planes, std::uint32_t group,
                                     std::uint32_t y) noexcept {
-  std::uint8_t pixel[kGroup][4];
-  if (job.storing == Storing::converted) {
-    for (std::uint32_t x = kGroup * group; x < kGroup * (group + 1) && x < job.width; ++x) {
-      native_pixel(job, planes, x, y, pixel[0]);
-      const PixelSamples source{pixel[0]};
-      const conversion::Converter<PixelSamples, 1> converter{job.conversion, source};
-      converter.run(x, y, 1);
-    }
-    return;
-  }
   std::byte* row = job.target + static_cast<std::ptrdiff_t>(y) * job.row_stride;
   const auto address = reinterpret_cast<std::uintptr_t>(row);
   // Bytes before the first aligned word, in pixels: one byte each in planes, three (or a multiple of four) otherwise.
@@ -249,26 +337,36 @@ RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* pla
   const auto width = static_cast<std::int64_t>(job.width);
   if (first >= width) return;
   const bool whole = first >= 0 && first + kGroup <= width;
-  for (int i = 0; i < kGroup; ++i)
-    if (whole || (first + i >= 0 && first + i < width))
-      native_pixel(job, planes, static_cast<std::uint32_t>(first + i), y, pixel[i]);
+  std::uint32_t pixel[kGroup];
+  if (whole) {
+    native_group(job, planes, static_cast<std::uint32_t>(first), y, pixel);
+  } else {
+    for (int i = 0; i < kGroup; ++i)
+      pixel[i] =
+          first + i >= 0 && first + i < width ? native_pixel(job, planes, static_cast<std::uint32_t>(first + i), y) : 0;
+  }
   std::byte* to = row + first * job.pixel_stride;
   if (whole && three) {
     auto* words = reinterpret_cast<std::uint32_t*>(to);
-    const auto byte = [&](int i) { return std::uint32_t{pixel[i / 3][i % 3]}; };
-    for (int w = 0; w < 3; ++w)
-      words[w] = byte(4 * w) | byte(4 * w + 1) << 8 | byte(4 * w + 2) << 16 | byte(4 * w + 3) << 24;
+    words[0] = (pixel[0] & 0xffffff) | pixel[1] << 24;
+    words[1] = (pixel[1] >> 8 & 0xffff) | pixel[2] << 16;
+    words[2] = (pixel[2] >> 16 & 0xff) | pixel[3] << 8;
+    return;
+  }
+  if (whole && job.pixel_stride == 4 && job.channel_stride == 1 && job.channels == 4 && address % 4 == 0) {
+    for (int i = 0; i < kGroup; ++i) reinterpret_cast<std::uint32_t*>(to)[i] = pixel[i];
     return;
   }
   for (unsigned k = 0; k < job.channels; ++k) {
     std::byte* channel = to + static_cast<std::ptrdiff_t>(k) * job.channel_stride;
     if (whole && single && reinterpret_cast<std::uintptr_t>(channel) % 4 == 0) {
-      *reinterpret_cast<std::uint32_t*>(channel) = std::uint32_t{pixel[0][k]} | std::uint32_t{pixel[1][k]} << 8 |
-                                                   std::uint32_t{pixel[2][k]} << 16 | std::uint32_t{pixel[3][k]} << 24;
+      const auto sample = [&](int i) { return static_cast<int>(pixel[i] >> (8 * k) & 255U); };
+      *reinterpret_cast<std::uint32_t*>(channel) = packed(sample(0), sample(1), sample(2), sample(3));
       continue;
     }
     for (int i = 0; i < kGroup; ++i)
-      if (whole || (first + i >= 0 && first + i < width)) channel[i * job.pixel_stride] = std::byte{pixel[i][k]};
+      if (whole || (first + i >= 0 && first + i < width))
+        channel[i * job.pixel_stride] = static_cast<std::byte>(pixel[i] >> (8 * k));
   }
 }
 

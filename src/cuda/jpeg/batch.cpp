@@ -187,8 +187,8 @@ Status Batch::add_scan(Picture& picture, std::uint32_t index, const Scan& header
     const unsigned h = headers.component[c].h, v = headers.component[c].v;
     const unsigned blocks = header.components > 1 ? h * v : 1;
     for (unsigned k = 0; k < blocks; ++k) {
-      scan.pair[scan.units_per_mcu] = static_cast<std::uint8_t>(pair);
-      scan.predictor[scan.units_per_mcu++] = static_cast<std::uint8_t>(i);
+      scan.pair_bits |= pair << (2 * scan.units_per_mcu);
+      scan.predictor_bits |= i << (2 * scan.units_per_mcu++);
     }
     if (header.components > 1) continue;
     plan.mcus_per_row = ceil_div<std::uint32_t>(picture.frame.width * h, 8 * picture.frame.max_h());
@@ -218,7 +218,7 @@ Status Batch::add_scan(Picture& picture, std::uint32_t index, const Scan& header
   subsequences_ += most;
   segments_ += scan.segments;
   units_ += scan.units;
-  entropy_capacity_ += most / kEntropyThreads + 1;
+  entropy_capacity_ += most / kOwnColumns + 1;
   most_pairs_ = std::max<std::uint32_t>(most_pairs_, scan.pairs);
   scans_.push_back(plan);
   return {};
@@ -236,8 +236,7 @@ Status Batch::add_scans(Picture& picture, std::uint32_t index) {
 // The MCUs of each scan that the job's window needs, and planes for all of their samples.
 void Batch::add_tasks(const Picture& picture, std::uint32_t index, const std::array<ComponentSize, 4>& sizes) {
   PixelJob& job = jobs_[index];
-  const Native native{SampleFormat::unknown, ColorSpec::unchanged, job.channels, job.colors, false};
-  const unsigned needed = needed_components(native, picture.frame.components);
+  const unsigned needed = job.components;
   for (std::uint32_t s = picture.first_scan; s < picture.first_scan + picture.scans_used; ++s) {
     const ScanPlan& plan = scans_[s];
     UnitTask task{};
@@ -314,6 +313,7 @@ Status Batch::add_job(const DecodeJob& job, std::uint32_t index, bool triangle) 
   out.width = static_cast<std::uint32_t>(request.window.width);
   out.height = static_cast<std::uint32_t>(request.window.height);
   out.colors = native.colors;
+  out.components = static_cast<std::uint8_t>(needed_components(native, picture.frame.components));
   out.channels = native.channels;
   out.reversed = native.reversed;
   out.inverted = native.format == SampleFormat::i_cmyk && !picture.headers->has_adobe;
@@ -372,7 +372,6 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
 void Batch::place() {
   std::size_t position = 0;
   at_.status = put<std::uint32_t>(position, pictures_.size());
-  at_.changed = put<std::uint8_t>(position, (kRepairRounds + 1) * entropy_capacity_);
   at_.entries = put<std::uint16_t>(position, entries_);
   at_.tables = put<LookupTable>(position, tables_.size());
   at_.scans = put<EntropyScan>(position, scans_.size());
@@ -385,11 +384,17 @@ void Batch::place() {
   at_.pixel_blocks = put<PixelBlock>(position, pixel_blocks_);
   at_.words = put<std::byte>(position, words_ + 64);
   upload_bytes_ = position;
+  at_.nodes = put<State>(position, kSlots * std::size_t{subsequences_});
+  at_.counts = put<std::uint16_t>(position, kSlots * std::size_t{subsequences_});
+  at_.links = put<Links>(position, subsequences_);
+  at_.used = put<std::uint8_t>(position, subsequences_);
+  at_.entry_nodes = put<State>(position, kSlots * entropy_capacity_);
+  at_.paths = put<BlockPath>(position, entropy_capacity_);
   at_.states = put<State>(position, subsequences_);
   at_.units = put<UnitStart>(position, units_);
   at_.sums = put<DcSums>(position, subsequences_);
   at_.bases = put<DcSums>(position, subsequences_);
-  at_.planes = put<std::byte>(position, planes_);
+  at_.planes = put<std::byte>(position, planes_ + 16);  // loads of words look a little further
   device_bytes_ = position;
 }
 
@@ -428,7 +433,7 @@ void Batch::fill_descriptors(std::byte* host) const {
 
 BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, std::uint32_t* reported,
                       Executor& executor) {
-  std::memset(host + at_.status, 0, at_.entries - at_.status);
+  std::memset(host + at_.status, 0, pictures_.size() * sizeof(std::uint32_t));
   std::memset(reported, 0, pictures_.size() * sizeof *reported);
   auto* scans = reinterpret_cast<EntropyScan*>(host + at_.scans);
   auto* segments = reinterpret_cast<Segment*>(host + at_.segments);
@@ -453,9 +458,12 @@ BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, 
   });
   auto* blocks = reinterpret_cast<EntropyBlock*>(host + at_.entropy_blocks);
   std::uint32_t count = 0;
-  for (std::uint32_t s = 0; s < scans_.size(); ++s)
-    for (std::uint32_t first = 0; first < scans_[s].scan.subsequences; first += kEntropyThreads)
+  for (std::uint32_t s = 0; s < scans_.size(); ++s) {
+    scans[s].block = scans_[s].scan.block = count;
+    for (std::uint32_t first = 0; first < scans_[s].scan.subsequences; first += kOwnColumns)
       blocks[count++] = {s, first};
+    scans[s].blocks = count - scans[s].block;
+  }
 
   const auto in = [&](std::size_t offset) { return device + offset; };
   BatchView view{};
@@ -463,7 +471,10 @@ BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, 
   view.entropy_block_count = count;
   view.unit_block_count = static_cast<std::uint32_t>(unit_blocks_);
   view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
-  view.most_pairs = most_pairs_;
+  view.scan_count = static_cast<std::uint32_t>(scans_.size());
+  for (const PixelJob& job : jobs_) (job.storing == Storing::bytes ? view.some_bytes : view.some_converted) = true;
+  // Longer codes usually take a few hundred entries a table; those of tables that have many stay where they are.
+  view.table_room = most_pairs_ * 2 * (kShortEntries + 512);
   view.words = reinterpret_cast<const std::uint32_t*>(in(at_.words));
   view.entries = reinterpret_cast<const std::uint16_t*>(in(at_.entries));
   view.tables = reinterpret_cast<const LookupTable*>(in(at_.tables));
@@ -476,7 +487,12 @@ BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, 
   view.jobs = reinterpret_cast<const PixelJob*>(in(at_.jobs));
   view.pixel_blocks = reinterpret_cast<const PixelBlock*>(in(at_.pixel_blocks));
   view.status = reinterpret_cast<std::uint32_t*>(in(at_.status));
-  view.changed = reinterpret_cast<std::uint8_t*>(in(at_.changed));
+  view.nodes = reinterpret_cast<State*>(in(at_.nodes));
+  view.counts = reinterpret_cast<std::uint16_t*>(in(at_.counts));
+  view.links = reinterpret_cast<Links*>(in(at_.links));
+  view.used = reinterpret_cast<std::uint8_t*>(in(at_.used));
+  view.entry_nodes = reinterpret_cast<State*>(in(at_.entry_nodes));
+  view.paths = reinterpret_cast<BlockPath*>(in(at_.paths));
   view.states = reinterpret_cast<State*>(in(at_.states));
   view.units = reinterpret_cast<UnitStart*>(in(at_.units));
   view.sums = reinterpret_cast<DcSums*>(in(at_.sums));

@@ -58,8 +58,8 @@ class Batch {
     bool dc;
   };
   struct Offsets {
-    std::size_t status, changed, entries, tables, scans, segments, entropy_blocks, tasks, unit_blocks, steps, jobs,
-        pixel_blocks, words, states, units, sums, bases, planes;
+    std::size_t status, entries, tables, scans, segments, entropy_blocks, tasks, unit_blocks, steps, jobs, pixel_blocks,
+        words, nodes, counts, links, used, entry_nodes, paths, states, units, sums, bases, planes;
   };
 
   std::uint32_t picture_of(const DecodeRequest& request);

@@ -10,6 +10,9 @@ constexpr unsigned kWarps = kEntropyThreads / kWarp;
 
 extern __shared__ __align__(16) unsigned char dynamic_memory[];
 
+struct LinksThen {
+  __device__ Links operator()(Links a, Links b) const { return a.then(b); }
+};
 struct CountPlus {
   __device__ std::uint32_t operator()(std::uint32_t a, std::uint32_t b) const { return a + b; }
 };
@@ -18,11 +21,12 @@ struct SumsPlus {
   __device__ uint2 operator()(uint2 a, uint2 b) const { return {__vadd2(a.x, b.x), __vadd2(a.y, b.y)}; }
 };
 __device__ std::uint32_t shuffle_up(std::uint32_t v, unsigned by) { return __shfl_up_sync(0xffffffff, v, by); }
+__device__ Links shuffle_up(Links v, unsigned by) { return Links(__shfl_up_sync(0xffffffff, v.bits(), by)); }
 __device__ uint2 shuffle_up(uint2 v, unsigned by) { return {shuffle_up(v.x, by), shuffle_up(v.y, by)}; }
 
-// Inclusive prefix over a block of kEntropyThreads; `warps`: shared, kWarps elements.
+// Inclusive prefix over a block of kEntropyThreads, in order; `warps`: shared, kWarps elements.
 template <class T, class Plus>
-__device__ T prefix(T value, T* warps, Plus plus) {
+__device__ T prefix(T value, T before, T* warps, Plus plus) {
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   for (unsigned by = 1; by < kWarp; by *= 2) {
     const T other = shuffle_up(value, by);
@@ -31,9 +35,12 @@ __device__ T prefix(T value, T* warps, Plus plus) {
   __syncthreads();
   if (lane == kWarp - 1) warps[warp] = value;
   __syncthreads();
-  T before{};
   for (unsigned w = 0; w < warp; ++w) before = plus(before, warps[w]);
   return plus(before, value);
+}
+
+__device__ Place own_place(const BatchView& batch, const EntropyScan& scan, const EntropyBlock& block) {
+  return threadIdx.x < kOwnColumns ? place_of(batch, scan, block.first + threadIdx.x) : Place{};
 }
 
 // Sum of the values of subsequences before the thread's in its segment. value(s): of subsequence s of the scan.
@@ -41,14 +48,14 @@ template <class T, class Plus, class Value>
 __device__ T sum_before(const EntropyBlock& block, const Place& place, Plus plus, Value value) {
   __shared__ T warps[kWarps], through[kEntropyThreads], earlier;
   __shared__ std::uint32_t head;  // of the segment that reaches into the block
-  if (threadIdx.x == 0) head = place.segment_first < block.first ? place.segment_first : block.first;
+  if (threadIdx.x == 0) head = place.segment_first;
   __syncthreads();
   T mine{};
   for (std::uint32_t s = head + threadIdx.x; s < block.first; s += kEntropyThreads) mine = plus(mine, value(s));
-  mine = prefix(mine, warps, plus);
+  mine = prefix(mine, T{}, warps, plus);
   if (threadIdx.x == kEntropyThreads - 1) earlier = mine;
   const T own = place.live ? value(place.subsequence) : T{};
-  through[threadIdx.x] = prefix(own, warps, plus);
+  through[threadIdx.x] = prefix(own, T{}, warps, plus);
   __syncthreads();
   T sum{};
   if (!place.live) return sum;
@@ -65,51 +72,111 @@ __device__ T sum_before(const EntropyBlock& block, const Place& place, Plus plus
   return sum;
 }
 
+// Walks, round by round. Few threads have work left soon: they are brought together in as few warps as can be.
 __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __grid_constant__ BatchView batch) {
   __shared__ EntropyScan scan;
-  __shared__ State states[kEntropyThreads];
-  auto* shorts = reinterpret_cast<std::uint16_t*>(dynamic_memory);
+  __shared__ __align__(16) unsigned char track_memory[sizeof(BlockTracks)];
+  __shared__ OpenNode queue[kEntropyThreads];
+  __shared__ unsigned queued[2];
+  __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
+  auto& tracks = *reinterpret_cast<BlockTracks*>(track_memory);
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
+  const unsigned thread = threadIdx.x;
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
-  if (threadIdx.x == 0) scan = batch.scans[block.scan];
+  if (thread == 0) {
+    scan = batch.scans[block.scan];
+    queued[0] = 0;
+  }
   __syncthreads();
-  load_shorts(batch, scan, threadIdx.x, kEntropyThreads, shorts);
+  tables.load(batch, scan, thread, kEntropyThreads);
   __syncthreads();
-  Synchronizer mine(batch, scan, shorts, states);
-  mine.start(block, threadIdx.x);
-  bool more = true;
-  while (__syncthreads_or(more)) more = mine.step(block);
-  const std::uint32_t s = block.first + threadIdx.x;
-  if (s < scan.subsequences) batch.states[scan.subsequence + s] = states[threadIdx.x];
+  const ScanReader reader = tables.reader(batch, scan);
+  OpenNode open{static_cast<std::uint16_t>(thread), 0};
+  bool active = begin_column(batch, scan, reader, block, thread, tracks);
+  __syncthreads();
+  for (unsigned round = 0;; ++round) {
+    if (active) active = advance_node(batch, reader, block, open, tracks);
+    const auto count = static_cast<unsigned>(__syncthreads_count(active));
+    if (count == 0) break;
+    if (thread == 0) queued[(round + 1) % 2] = 0;
+    const unsigned ballot = __ballot_sync(0xffffffff, active), lane = thread % kWarp;
+    unsigned at = 0;
+    if (lane == 0 && ballot) at = atomicAdd(&queued[round % 2], __popc(ballot));
+    at = __shfl_sync(0xffffffff, at, 0) + __popc(ballot & ((1U << lane) - 1));
+    if (active) queue[at] = open;
+    __syncthreads();
+    active = thread < count;
+    if (active) open = queue[thread];
+  }
+  keep_column(batch, scan, block, blockIdx.x, thread, tracks);
+  const bool own = thread >= kHalo && block.first + thread - kHalo < scan.subsequences;
+  const Links through = prefix(own ? tracks.links[thread] : Links::identity(), Links::identity(),
+                               reinterpret_cast<Links*>(warp_memory), LinksThen{});
+  if (thread == kEntropyThreads - 1) batch.paths[blockIdx.x].through = through;
 }
 
-__global__ void repair_kernel(const __grid_constant__ BatchView batch, unsigned round) {
-  const unsigned b = blockIdx.x * blockDim.x + threadIdx.x;
-  if (b < batch.entropy_block_count) repair(batch, b, round);
+constexpr unsigned kPathThreads = 128;
+
+// A block of threads a scan.
+__global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constant__ BatchView batch) {
+  constexpr unsigned kKept = 2048;
+  __shared__ std::uint64_t kept[kKept];
+  const EntropyScan& scan = batch.scans[blockIdx.x];
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
+  for (unsigned i = threadIdx.x; i < scan.blocks && i < kKept; i += kPathThreads)
+    kept[i] = block_links(batch, scan, scan.block + i).bits();
+  tables.load(batch, scan, threadIdx.x, kPathThreads);
+  __syncthreads();
+  if (threadIdx.x) return;
+  const std::uint32_t first = scan.block;
+  find_path(batch, tables.reader(batch, scan),
+            [&](std::uint32_t b) { return b - first < kKept ? Links(kept[b - first]) : block_links(batch, scan, b); });
+}
+
+__global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_constant__ BatchView batch) {
+  __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
+  __shared__ std::uint64_t through[kEntropyThreads];
+  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyScan& scan = batch.scans[block.scan];
+  const std::uint32_t entry = batch.paths[blockIdx.x].entry, from = batch.paths[blockIdx.x].from;
+  const std::uint32_t s = block.first + threadIdx.x;
+  const bool own = threadIdx.x >= from && threadIdx.x < kOwnColumns && s < scan.subsequences;
+  const Links links = own ? batch.links[scan.subsequence + s] : Links::identity();
+  through[threadIdx.x] = prefix(links, Links::identity(), reinterpret_cast<Links*>(warp_memory), LinksThen{}).bits();
+  __syncthreads();
+  if (own) settle_column(batch, scan, s, threadIdx.x ? Links(through[threadIdx.x - 1]).of(entry) : entry);
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_constant__ BatchView batch) {
   __shared__ EntropyScan scan;
-  auto* shorts = reinterpret_cast<std::uint16_t*>(dynamic_memory);
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  __shared__ bool good;
   if (threadIdx.x == 0) {
     scan = batch.scans[block.scan];
-    if (batch.changed[std::size_t{kRepairRounds} * batch.entropy_block_count + blockIdx.x])
-      batch.report(scan.picture, kNotSynchronised);
+    good = batch.status[scan.picture] == kGood;
   }
   __syncthreads();
-  load_shorts(batch, scan, threadIdx.x, kEntropyThreads, shorts);
-  const Place place = place_of(batch, scan, block.first + threadIdx.x);
+  if (!good) return;
+  tables.load(batch, scan, threadIdx.x, kEntropyThreads);
+  const Place place = own_place(batch, scan, block);
   const State* states = batch.states + scan.subsequence;
   const std::uint32_t before = sum_before<std::uint32_t>(
       block, place, CountPlus{}, [&](std::uint32_t s) -> std::uint32_t { return states[s].count; });
   __syncthreads();
-  if (place.live) index_subsequence(batch, scan, place, shorts, before);
+  if (place.live) index_subsequence(batch, tables.reader(batch, scan), place, before);
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) dc_kernel(const __grid_constant__ BatchView batch) {
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   const EntropyScan& scan = batch.scans[block.scan];
-  const Place place = place_of(batch, scan, block.first + threadIdx.x);
+  const Place place = own_place(batch, scan, block);
   const auto* sums = reinterpret_cast<const uint2*>(batch.sums + scan.subsequence);
   const uint2 sum = sum_before<uint2>(block, place, SumsPlus{}, [&](std::uint32_t s) { return sums[s]; });
   if (place.live) reinterpret_cast<uint2*>(batch.bases + scan.subsequence)[place.subsequence] = sum;
@@ -120,7 +187,9 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __shared__ UnitTask task;
   __shared__ Step steps[4 * 64];
   __shared__ std::uint32_t work[kUnitThreads * kUnitPitch / 2];
-  auto* shorts = reinterpret_cast<std::uint16_t*>(dynamic_memory);
+  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                            reinterpret_cast<LongCodes*>(long_memory)};
   const UnitBlock block = batch.unit_blocks[blockIdx.x];
   if (threadIdx.x == 0) {
     task = batch.tasks[block.task];
@@ -129,36 +198,47 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __syncthreads();
   if (batch.status[task.picture] != kGood) return;
   for (unsigned i = threadIdx.x; i < 4 * 64; i += kUnitThreads) steps[i] = batch.steps[64 * task.quant + i];
-  if (task.coefficients == UnitTask::kDecoded) load_shorts(batch, scan, threadIdx.x, kUnitThreads, shorts);
+  if (task.coefficients == UnitTask::kDecoded) tables.load(batch, scan, threadIdx.x, kUnitThreads);
   __syncthreads();
-  reconstruct_unit(batch, task, scan, block.first + threadIdx.x, shorts, steps,
+  reconstruct_unit(batch, task, tables.reader(batch, scan), block.first + threadIdx.x, steps,
                    reinterpret_cast<std::int16_t*>(work) + threadIdx.x * kUnitPitch);
 }
 
+template <Storing kStoring>
 __global__ void __launch_bounds__(kTileGroups* kTileRows) pixel_kernel(const __grid_constant__ BatchView batch) {
-  store_pixels(batch, batch.pixel_blocks[blockIdx.x], threadIdx.x, threadIdx.y);
+  __shared__ PixelJob job;
+  constexpr unsigned kJobWords = sizeof(PixelJob) / 4;
+  static_assert(sizeof(PixelJob) % 4 == 0);
+  const PixelBlock block = batch.pixel_blocks[blockIdx.x];
+  const unsigned thread = threadIdx.y * kTileGroups + threadIdx.x;
+  if (thread < kJobWords)
+    reinterpret_cast<std::uint32_t*>(&job)[thread] =
+        reinterpret_cast<const std::uint32_t*>(batch.jobs + block.job)[thread];
+  static_assert(kJobWords <= kTileGroups * kTileRows);
+  __syncthreads();
+  store_pixels<kStoring>(batch, job, block, threadIdx.x, threadIdx.y);
 }
 
 }  // namespace
 
 cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
-  const std::size_t shorts = 2 * batch.most_pairs * kShortEntries * sizeof(std::uint16_t);
+  const std::size_t table_bytes = batch.table_room * sizeof(std::uint16_t);
   if (batch.entropy_block_count) {
-    constexpr unsigned kRepairThreads = 32;
     const unsigned blocks = batch.entropy_block_count;
-    synchronize_kernel<<<blocks, kEntropyThreads, shorts, stream>>>(batch);
-    for (unsigned round = 0; round < kRepairRounds; ++round)
-      repair_kernel<<<(blocks + kRepairThreads - 1) / kRepairThreads, kRepairThreads, 0, stream>>>(batch, round);
-    index_kernel<<<blocks, kEntropyThreads, shorts, stream>>>(batch);
+    synchronize_kernel<<<blocks, kEntropyThreads, table_bytes, stream>>>(batch);
+    path_kernel<<<batch.scan_count, kPathThreads, table_bytes, stream>>>(batch);
+    settle_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
+    index_kernel<<<blocks, kEntropyThreads, table_bytes, stream>>>(batch);
     dc_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
   }
-  if (batch.unit_block_count) unit_kernel<<<batch.unit_block_count, kUnitThreads, shorts, stream>>>(batch);
+  if (batch.unit_block_count) unit_kernel<<<batch.unit_block_count, kUnitThreads, table_bytes, stream>>>(batch);
   return cudaGetLastError();
 }
 
 cudaError_t launch_storing(const BatchView& batch, cudaStream_t stream) {
-  if (batch.pixel_block_count)
-    pixel_kernel<<<batch.pixel_block_count, dim3(kTileGroups, kTileRows), 0, stream>>>(batch);
+  const dim3 threads(kTileGroups, kTileRows);
+  if (batch.some_bytes) pixel_kernel<Storing::bytes><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
+  if (batch.some_converted) pixel_kernel<Storing::converted><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
   return cudaGetLastError();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "cuda/jpeg/batch_view.h"
@@ -13,55 +14,70 @@ struct EmulationCounts {
   std::size_t rounds = 0;  // most synchronisation rounds of a block
 };
 
-inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, std::vector<std::uint16_t>& shorts,
+inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::jpeg::SharedTables& tables,
                                 EmulationCounts& counts) {
   using namespace cuda::jpeg;
+  const auto tracks = std::make_unique<BlockTracks>();
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
-    std::vector<State> states(kEntropyThreads);
-    std::vector<Synchronizer> threads;
-    load_shorts(batch, scan, 0, 1, shorts.data());
-    for (unsigned t = 0; t < kEntropyThreads; ++t) {
-      threads.emplace_back(batch, scan, shorts.data(), states.data());
-      threads.back().start(block, t);
-    }
+    tables.load(batch, scan, 0, 1);
+    const ScanReader reader = tables.reader(batch, scan);
+    std::vector<OpenNode> open;
+    for (unsigned t = 0; t < kEntropyThreads; ++t)
+      if (begin_column(batch, scan, reader, block, t, *tracks)) open.push_back({static_cast<std::uint16_t>(t), 0});
     std::size_t rounds = 0;
-    for (bool more = true; more; ++rounds) {
-      more = false;
-      for (Synchronizer& thread : threads) more |= thread.step(block);
-    }
+    for (; !open.empty(); ++rounds)
+      std::erase_if(open, [&](OpenNode& node) { return !advance_node(batch, reader, block, node, *tracks); });
     counts.rounds = std::max(counts.rounds, rounds);
-    for (unsigned t = 0; t < kEntropyThreads && block.first + t < scan.subsequences; ++t)
-      batch.states[scan.subsequence + block.first + t] = states[t];
+    Links through = Links::identity();
+    for (unsigned t = 0; t < kEntropyThreads; ++t) {
+      keep_column(batch, scan, block, b, t, *tracks);
+      if (t >= kHalo && block.first + t - kHalo < scan.subsequences) through = through.then(tracks->links[t]);
+    }
+    batch.paths[b].through = through;
   }
-  for (unsigned round = 0; round < kRepairRounds; ++round)
-    for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) repair(batch, b, round);
+  for (std::uint32_t s = 0; s < batch.scan_count; ++s) {
+    const EntropyScan& scan = batch.scans[s];
+    tables.load(batch, scan, 0, 1);
+    find_path(batch, tables.reader(batch, scan), [&](std::uint32_t b) { return block_links(batch, scan, b); });
+  }
+  for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
+    const EntropyBlock block = batch.entropy_blocks[b];
+    const EntropyScan& scan = batch.scans[block.scan];
+    unsigned slot = batch.paths[b].entry;
+    for (std::uint32_t s = block.first + batch.paths[b].from; s < block.first + kOwnColumns && s < scan.subsequences;
+         ++s) {
+      settle_column(batch, scan, s, slot);
+      slot = batch.links[scan.subsequence + s].of(slot);
+    }
+  }
 }
 
 inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& counts) {
   using namespace cuda::jpeg;
-  std::vector<std::uint16_t> shorts(2 * kMaxPairs * kShortEntries + 8);
-  synchronize_on_host(batch, shorts, counts);
+  const auto entries = std::make_unique<std::uint16_t[]>(batch.table_room + 8);
+  LongCodes longs[2 * kMaxPairs];
+  const SharedTables tables{entries.get() + (8 - reinterpret_cast<std::uintptr_t>(entries.get()) / 2 % 8) % 8, longs};
+  synchronize_on_host(batch, tables, counts);
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
-    load_shorts(batch, scan, 0, 1, shorts.data());
-    if (batch.changed[std::size_t{kRepairRounds} * batch.entropy_block_count + b])
-      batch.report(scan.picture, kNotSynchronised);
-    for (unsigned t = 0; t < kEntropyThreads; ++t) {
+    tables.load(batch, scan, 0, 1);
+    if (batch.status[scan.picture] != kGood) continue;
+    for (unsigned t = 0; t < kOwnColumns; ++t) {
       const Place place = place_of(batch, scan, block.first + t);
       if (!place.live) continue;
       std::uint32_t before = 0;
       for (std::uint32_t s = place.segment_first; s < place.subsequence; ++s)
         before += batch.states[scan.subsequence + s].count;
-      index_subsequence(batch, scan, place, shorts.data(), before);
+      index_subsequence(batch, tables.reader(batch, scan), place, before);
     }
   }
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
-    for (unsigned t = 0; t < kEntropyThreads; ++t) {
+    for (unsigned t = 0; t < kOwnColumns; ++t) {
       const Place place = place_of(batch, scan, block.first + t);
       if (!place.live) continue;
       DcSums sum{};
@@ -74,14 +90,18 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
   for (std::uint32_t b = 0; b < batch.unit_block_count; ++b) {
     const UnitTask& task = batch.tasks[batch.unit_blocks[b].task];
     if (batch.status[task.picture] != kGood) continue;
-    load_shorts(batch, batch.scans[task.scan], 0, 1, shorts.data());
+    tables.load(batch, batch.scans[task.scan], 0, 1);
     for (unsigned t = 0; t < kUnitThreads; ++t)
-      reconstruct_unit(batch, task, batch.scans[task.scan], batch.unit_blocks[b].first + t, shorts.data(), batch.steps + 64 * task.quant,
-                       work.data());
+      reconstruct_unit(batch, task, tables.reader(batch, batch.scans[task.scan]), batch.unit_blocks[b].first + t,
+                       batch.steps + 64 * task.quant, work.data());
   }
   for (std::uint32_t b = 0; b < batch.pixel_block_count; ++b)
     for (unsigned y = 0; y < kTileRows; ++y)
-      for (unsigned x = 0; x < kTileGroups; ++x) store_pixels(batch, batch.pixel_blocks[b], x, y);
+      for (unsigned x = 0; x < kTileGroups; ++x) {
+        const PixelBlock& block = batch.pixel_blocks[b];
+        if (batch.some_bytes) store_pixels<Storing::bytes>(batch, batch.jobs[block.job], block, x, y);
+        if (batch.some_converted) store_pixels<Storing::converted>(batch, batch.jobs[block.job], block, x, y);
+      }
 }
 
 }  // namespace restride::test
