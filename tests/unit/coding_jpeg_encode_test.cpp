@@ -20,7 +20,7 @@ EncodeParams params_for(Css subsampling, double quality) {
   return params;
 }
 
-enum class Content { smooth, noise, edges, black };
+enum class Content { smooth, noise, edges, black, extremes };
 
 // Memory and a view of it, of any layout, with rows padded by `padding` bytes.
 struct Pixels {
@@ -44,6 +44,7 @@ Pixels pixels(std::uint32_t width, std::uint32_t height, SampleFormat format, Co
         if (content == Content::smooth)
           v = static_cast<unsigned>(128 + 80 * std::sin(x / (7.0 + 3 * c)) + 30 * std::cos(y / 5.0) + random() % 7);
         if (content == Content::noise) v = random();
+        if (content == Content::extremes) v = random() % 2 ? 255 : 0;
         if (content == Content::edges) v = (x / 3 + y / 5 + c) % 2 ? 255 : 0;
         *out.view.at(x, y, c) = static_cast<std::byte>(v);
       }
@@ -78,8 +79,7 @@ void expect_same(const ImageView& view, const EncodeParams& params, const std::s
 TEST(JpegEncodeTables, QuantizeIsExactDivision) {
   for (std::uint32_t step = 1; step <= 255; ++step) {
     const std::uint32_t divisor = 8 * step;
-    const jpeg::Quantizer q{static_cast<std::uint32_t>((std::uint64_t{1} << 32) / divisor) + 1,
-                            static_cast<std::uint16_t>(divisor / 2), 0, {0, 0}};
+    const jpeg::Quantizer q = jpeg::quantizer(step, 63);
     for (int v = -16384; v <= 16384; ++v) {
       const int magnitude = (std::abs(v) + static_cast<int>(divisor) / 2) / static_cast<int>(divisor);
       ASSERT_EQ(jpeg::quantize(v, q), v < 0 ? -magnitude : magnitude) << v << " / " << divisor;
@@ -101,7 +101,7 @@ TEST(JpegEncode, EverySamplingAndSize) {
 
 TEST(JpegEncode, EveryQuality) {
   for (int quality = 1; quality <= 100; ++quality)
-    for (const Content content : {Content::smooth, Content::noise, Content::edges, Content::black})
+    for (const Content content : {Content::smooth, Content::noise, Content::edges, Content::black, Content::extremes})
       for (const Css subsampling : {Css::css_444, Css::css_420, Css::css_gray}) {
         const Pixels p = pixels(67, 45, SampleFormat::i_rgb, content);
         expect_same(p.view, params_for(subsampling, quality),

@@ -15,6 +15,11 @@
 
 namespace restride::jpeg {
 
+// A tile with the MCU before it fills a thread block in the first pass: eight row groups an MCU. Large blocks would
+// leave too many threads waiting in the later passes.
+inline constexpr unsigned kTileMcus = 15;
+inline constexpr unsigned kTileThreads = 8 * (kTileMcus + 1);
+
 // Tiles of a picture that are laid out together.
 inline constexpr unsigned kGroupTiles = 256;
 
@@ -83,14 +88,24 @@ struct EncodeBatch {
   std::uint64_t staging_bytes;
 };
 
-// The picture that owns tile or group `index`: the last whose first one is not behind it.
+// The picture that owns tile or group `index`: the last whose first one is not behind it. On a GPU all lanes of a warp
+// ask together.
 RESTRIDE_HD inline std::uint32_t picture_of(const EncodeBatch& batch, std::uint32_t ForwardPicture::*first,
                                             std::uint32_t index) noexcept {
   std::uint32_t low = 0, high = batch.picture_count;
+#if defined(__CUDA_ARCH__)
+  while (high - low > 1) {  // each lane looks at one of 32 parts
+    const std::uint32_t step = (high - low + 31) / 32, lane = threadIdx.x % 32, at = low + lane * step;
+    const unsigned before = __ballot_sync(0xffffffffU, at < high && batch.pictures[at].*first <= index);
+    low += (31 - static_cast<std::uint32_t>(__clz(static_cast<int>(before)))) * step;
+    high = low + step < high ? low + step : high;
+  }
+#else
   while (high - low > 1) {
     const std::uint32_t middle = (low + high) / 2;
     (batch.pictures[middle].*first <= index ? low : high) = middle;
   }
+#endif
   return low;
 }
 

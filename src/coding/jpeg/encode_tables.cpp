@@ -64,17 +64,20 @@ QuantizerSteps quantizer_steps(int quality, bool chroma) noexcept {
   return steps;
 }
 
+Quantizer quantizer(std::uint32_t step, unsigned position) noexcept {
+  const std::uint32_t divisor = 8 * step;
+  return {static_cast<std::int32_t>(((std::uint64_t{1} << 32) / divisor + 1) / 2),
+          (divisor + 1) | position << 16,
+          {position < 32 ? 1U << position : 0, position < 32 ? 0 : 1U << (position - 32)}};
+}
+
 Quantizers quantizers(int quality) noexcept {
   Quantizers all;
   for (int chroma = 0; chroma < 2; ++chroma) {
     const QuantizerSteps steps = quantizer_steps(quality, chroma != 0);
     for (unsigned k = 0; k < 64; ++k) {
       const unsigned i = kNaturalOrder[k];
-      const std::uint32_t divisor = 8U * steps[i];
-      all.table[chroma][i] = {static_cast<std::uint32_t>((std::uint64_t{1} << 32) / divisor) + 1,
-                              static_cast<std::uint16_t>(divisor / 2),
-                              static_cast<std::uint16_t>(k),
-                              {k < 32 ? 1U << k : 0, k < 32 ? 0 : 1U << (k - 32)}};
+      all.table[chroma][i] = quantizer(steps[i], k);
     }
   }
   return all;

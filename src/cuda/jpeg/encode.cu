@@ -52,18 +52,15 @@ __device__ void scan_starts(const Tile& tile) {
     if (b + lane < end) starts[b + lane] = before + inclusive - bits;
     before += __shfl_sync(kAll, inclusive, kWarp - 1);
   }
-  if (lane == 0) {
-    starts[end] = before;
-    tile.take_room();
-  }
+  if (lane == 0) starts[end] = before;
 }
 
 // Threads that registers must allow for on a multiprocessor: what shared memory allows, within what spills little.
 template <class Layout>
-constexpr unsigned kResidentThreads = Layout::kBlocks <= 4 ? 1024 : 768;
+constexpr unsigned kResidentThreads = Layout::kBlocks <= 3 ? 1280 : Layout::kBlocks == 4 ? 1024 : 768;
 
 template <class Layout>
-__global__ void __launch_bounds__(Layout::kTileThreads, kResidentThreads<Layout> / Layout::kTileThreads)
+__global__ void __launch_bounds__(jpeg::kTileThreads, kResidentThreads<Layout> / jpeg::kTileThreads)
     encode_tiles(const __grid_constant__ EncodeBatch batch, std::uint32_t first_tile) {
   extern __shared__ std::uint64_t memory[];
   const jpeg::TileEncoder<Layout> tile(batch, first_tile + blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
@@ -75,9 +72,12 @@ __global__ void __launch_bounds__(Layout::kTileThreads, kResidentThreads<Layout>
   __syncthreads();
   if (threadIdx.x < kWarp) scan_starts(tile);
   __syncthreads();
+  std::uint64_t slot = 0;
+  if (threadIdx.x == 0) slot = tile.take_room();  // takes long; what follows does not wait for it
   tile.gather_words(threadIdx.x);
+  if (threadIdx.x == 0) tile.set_room(slot);
   __syncthreads();
-  tile.count_stuffing(threadIdx.x);
+  tile.store_words(threadIdx.x);
   __syncthreads();
   if (threadIdx.x == 0) tile.finish();
 }
@@ -154,7 +154,7 @@ cudaError_t launch_tiles(const EncodeBatch& batch, std::uint32_t first, std::uin
         cudaFuncSetAttribute(encode_tiles<Layout>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
     if (result != cudaSuccess) return result;
   }
-  encode_tiles<Layout><<<end - first, Layout::kTileThreads, kShared, stream>>>(batch, first);
+  encode_tiles<Layout><<<end - first, jpeg::kTileThreads, kShared, stream>>>(batch, first);
   return cudaGetLastError();
 }
 

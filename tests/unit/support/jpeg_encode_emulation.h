@@ -122,7 +122,7 @@ class EmulatedEncoder {
     std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks) + 7) / 8, ~0ULL / 3);
     const jpeg::TileEncoder<Layout> encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
     const auto all = [](auto&& phase) {
-      for (unsigned thread = Layout::kTileThreads; thread-- > 0;) phase(thread);
+      for (unsigned thread = jpeg::kTileThreads; thread-- > 0;) phase(thread);
     };
     all([&](unsigned thread) { encoder.transform_rows(thread); });
     all([&](unsigned thread) { encoder.transform_columns(thread); });
@@ -130,9 +130,9 @@ class EmulatedEncoder {
     std::uint32_t* starts = encoder.starts();
     std::exclusive_scan(starts + encoder.first_block(), starts + encoder.end_block() + 1,
                         starts + encoder.first_block(), std::uint32_t{0});
-    encoder.take_room();
+    encoder.set_room(encoder.take_room());
     all([&](unsigned thread) { encoder.gather_words(thread); });
-    all([&](unsigned thread) { encoder.count_stuffing(thread); });
+    all([&](unsigned thread) { encoder.store_words(thread); });
     encoder.finish();
   }
 
