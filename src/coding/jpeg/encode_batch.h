@@ -6,10 +6,13 @@
 //   layout    where every tile's bits start, how many FF bytes that makes and so where its bytes go; by groups of
 //             tiles, whose bits the first step adds up (encode_layout.h)
 //   bytes     bits are shifted to their place, FF bytes stuffed (encode_layout.h)
+//
+// With optimised Huffman tables the tiles are gone through once more before, to count symbols, and tables are made.
 #pragma once
 
 #include <cstdint>
 
+#include "coding/jpeg/encode_histogram.h"
 #include "coding/jpeg/encode_tables.h"
 #include "coding/jpeg/forward_picture.h"
 
@@ -26,6 +29,7 @@ inline constexpr unsigned kGroupTiles = 256;
 struct EncodeTables {
   Quantizers quantizers;
   CodeTables codes;
+  std::uint32_t optimized;  // how many pairs of Huffman tables are to be made: 0, 1 or 2
 };
 
 // The bits of one tile, in the arena from word `slot` on.
@@ -71,7 +75,9 @@ struct EncodeTotals {
 // Everything a batch works on. Trivially copyable.
 struct EncodeBatch {
   const ForwardPicture* pictures;  // by layout, so that tiles of one layout follow each other
-  const EncodeTables* tables;
+  EncodeTables* tables;
+  std::uint32_t table_count;
+  EncodeHistogram* histograms;  // by tables; zeros at the start. Null: none is optimised
   std::uint32_t picture_count, tile_count, group_count;
   std::uint32_t layout_end[kMcuLayouts];  // one behind the last tile of each layout
   EncodedTile* encoded;  // by tile
@@ -87,6 +93,21 @@ struct EncodeBatch {
   std::uint8_t* staging;        // for what does not fit its target, laid out as the output
   std::uint64_t staging_bytes;
 };
+
+// Makes table `which` (DC and AC of luma, DC and AC of chroma) of tables[index]; `maker` is the group's working memory.
+template <class Group>
+RESTRIDE_HD inline void make_optimal_table(const EncodeBatch& batch, std::uint32_t index, unsigned which,
+                                           const Group& group, HuffmanMaker& maker, HuffmanTables& made) noexcept {
+  EncodeTables& tables = batch.tables[index];
+  const unsigned chroma = which / 2;
+  const bool ac = which % 2 != 0;
+  if (chroma >= tables.optimized) return;
+  const EncodeHistogram& histogram = batch.histograms[index];
+  maker.make(group, ac ? histogram.ac[chroma] : histogram.dc[chroma], ac ? 256 : 16);
+  if (group.lane != 0) return;
+  (ac ? made.ac : made.dc)[chroma] = maker.table();
+  assign_codes(maker.table(), ac ? kAcSizeMask : kDcSizeMask, ac ? tables.codes.ac[chroma] : tables.codes.dc[chroma]);
+}
 
 // The picture that owns tile or group `index`: the last whose first one is not behind it. On a GPU all lanes of a warp
 // ask together.

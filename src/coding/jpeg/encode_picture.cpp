@@ -17,7 +17,7 @@ Model model_of(const ImageSpec& from, const ImageSpec& wanted) noexcept {
 }  // namespace
 
 Result<EncodeFrame> encode_frame(const ImageSpec& wanted, const EncodeParams& params) {
-  EncodeFrame frame{wanted.width, wanted.height, wanted.channels, {1, 1}, 0};
+  EncodeFrame frame{wanted.width, wanted.height, wanted.channels, {1, 1}, 0, params.jpeg.optimized_huffman};
   RESTRIDE_ASSIGN(frame.quality, quality_of(params));
   if (wanted.channels == 3 && params.subsampling) {
     RESTRIDE_ASSIGN(frame.luma, luma_factors(*params.subsampling));

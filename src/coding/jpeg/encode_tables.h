@@ -42,7 +42,17 @@ struct CodeTables {
   CodeWord dc[2][16];   // by size category
   CodeWord ac[2][256];  // by run << 4 | size category
 };
-// Assigns the codes in order of length (annex C).
+// Assigns the codes of one table in order of length (annex C), over zeros. `size_mask` takes the size category out of a
+// symbol: DC symbols are nothing else.
+inline constexpr unsigned kDcSizeMask = 0xff, kAcSizeMask = 0x0f;
+RESTRIDE_HD inline void assign_codes(const HuffmanCounts& from, unsigned size_mask, CodeWord* to) noexcept {
+  unsigned code = 0, at = 0;
+  for (unsigned length = 1; length <= 16; ++length, code <<= 1)
+    for (unsigned i = 0; i < from.counts[length - 1]; ++i, ++code) {
+      const unsigned symbol = from.values[at++];
+      to[symbol] = code << 16 | (length + (symbol & size_mask));
+    }
+}
 CodeTables code_tables(const HuffmanTables& tables) noexcept;
 
 // The divisor is 8 times the step, since the DCT leaves that factor.

@@ -134,17 +134,32 @@ class TileEncoder {
   // equally long.
   RESTRIDE_HD void encode_blocks(unsigned thread) const noexcept {
     for (unsigned i = thread; i < end_block_ - kFirstBlock; i += kThreads) {
-      const unsigned b = block_in_turn(i), table = table_of(index_in_mcu(b));
-      std::uint32_t low = 0, high = 0;
-      std::int32_t difference = 0;
-      if (!is_padding(b)) {
-        low = memory_.nonzero[2 * b];
-        high = memory_.nonzero[2 * b + 1];
-        difference = memory_.block_levels(b)[0] - level_before(b);
-      }
-      memory_.starts[b] = encode_block(memory_.block_levels(b), low, high, difference, tables_.codes.dc[table],
-                                       tables_.codes.ac[table], memory_.block_bits(b));
+      const BlockInTurn block = block_in_turn(i);
+      memory_.starts[block.index] =
+          encode_block(memory_.block_levels(block.index), block.low, block.high, block.difference,
+                       tables_.codes.dc[block.table], tables_.codes.ac[block.table], memory_.block_bits(block.index));
     }
+  }
+
+  // In the place of phases 3 to 7 where tables are to be made: symbols are counted, in three phases.
+  RESTRIDE_HD bool counts_symbols() const noexcept { return tables_.optimized != 0; }
+  RESTRIDE_HD void clear_counts(unsigned thread) const noexcept {
+    for (unsigned i = thread; i < kCounts; i += kThreads) memory_.rows[i] = 0;
+  }
+  RESTRIDE_HD void count_symbols(unsigned thread) const noexcept {
+    for (unsigned i = thread; i < end_block_ - kFirstBlock; i += kThreads) {
+      const BlockInTurn block = block_in_turn(i);
+      auto& counts = *reinterpret_cast<EncodeHistogram*>(memory_.rows);
+      for_each_symbol(memory_.block_levels(block.index), block.low, block.high, block.difference,
+                      [&](bool is_dc, unsigned symbol, std::int32_t, unsigned) {
+                        add_count((is_dc ? counts.dc[block.table] : counts.ac[block.table]) + symbol, 1);
+                      });
+    }
+  }
+  RESTRIDE_HD void add_counts(unsigned thread) const noexcept {
+    auto* to = reinterpret_cast<std::uint32_t*>(batch_.histograms + picture_.tables);
+    for (unsigned i = thread; i < kCounts; i += kThreads)
+      if (memory_.rows[i]) add_count(to + i, memory_.rows[i]);
   }
 
   // Phase 4: the bits of the blocks are scanned (starts[first_block() ... end_block()], exclusively, and the total in
@@ -198,6 +213,8 @@ class TileEncoder {
 
  private:
   static constexpr unsigned kFirstBlock = Layout::kBlocks;  // of those to code
+  static constexpr unsigned kCounts = sizeof(EncodeHistogram) / sizeof(std::uint32_t);
+  static_assert(kCounts <= TileMemory::kRowWords * kBlocks);
 
   RESTRIDE_HD void locate(std::uint32_t mcu, std::uint32_t& mx, std::uint32_t& my) const noexcept {
     my = high_product(mcu, picture_.mcus_x_reciprocal);  // at most one too few
@@ -207,8 +224,22 @@ class TileEncoder {
     ++my;
   }
 
+  struct BlockInTurn {
+    unsigned index, table;
+    std::uint32_t low, high;  // which levels are not 0
+    std::int32_t difference;
+  };
   // The i-th block to code, luma's of all MCUs before the others.
-  RESTRIDE_HD unsigned block_in_turn(unsigned i) const noexcept {
+  RESTRIDE_HD BlockInTurn block_in_turn(unsigned i) const noexcept {
+    const unsigned b = index_in_turn(i);
+    BlockInTurn block{b, table_of(index_in_mcu(b)), 0, 0, 0};
+    if (is_padding(b)) return block;
+    block.low = memory_.nonzero[2 * b];
+    block.high = memory_.nonzero[2 * b + 1];
+    block.difference = memory_.block_levels(b)[0] - level_before(b);
+    return block;
+  }
+  RESTRIDE_HD unsigned index_in_turn(unsigned i) const noexcept {
     constexpr unsigned kLuma = Layout::kLumaBlocks, kOthers = Layout::kBlocks - kLuma;
     if constexpr (kOthers == 0) {
       return kFirstBlock + i;
