@@ -201,6 +201,18 @@ TEST_F(JpegEncodeGpu, MixedBatch) {
   EXPECT_EQ(wrong(sources), 0);
 }
 
+TEST_F(JpegEncodeGpu, OptimizedTables) {
+  std::vector<Source> sources;
+  for (unsigned i = 0; i < 120; ++i) {
+    EncodeParams params = params_for(kSubsamplings[i % 8], 1 + 29 * i % 100);
+    params.jpeg.optimized_huffman = i % 5 != 0;
+    sources.push_back(make(1 + 37 * i % 311, 1 + 53 * i % 273, i % 3 ? SampleFormat::i_rgb : SampleFormat::p_bgr, i % 5,
+                           params, i % 4 == 0));
+  }
+  EXPECT_EQ(wrong(sources), 0);
+  EXPECT_EQ(wrong(sources), 0);
+}
+
 TEST_F(JpegEncodeGpu, LargePicturesAndTheWorst) {
   std::vector<Source> sources;
   sources.push_back(make(3001, 2003, SampleFormat::i_rgb, 5, params_for(Css::css_420, 90)));
@@ -313,6 +325,7 @@ struct Case {
   unsigned count, width, height;
   Css subsampling;
   int quality;
+  bool optimized = false;
 };
 constexpr Case kCases[] = {
     {"64 of 512x384 4:4:4 q75", 64, 512, 384, Css::css_444, 75},
@@ -323,6 +336,8 @@ constexpr Case kCases[] = {
     {"one 6000x4000 4:2:0 q90", 1, 6000, 4000, Css::css_420, 90},
     {"256 of 224x224 4:2:0 q90", 256, 224, 224, Css::css_420, 90},
     {"one 512x384 4:4:4 q75", 1, 512, 384, Css::css_444, 75},
+    {"64 of 512x384 q75 optimised", 64, 512, 384, Css::css_444, 75, true},
+    {"32 of 1920x1280 optimised", 32, 1920, 1280, Css::css_444, 75, true},
 };
 
 class JpegEncodeGpuTimes : public JpegEncodeGpu, public ::testing::WithParamInterface<int> {
@@ -338,7 +353,7 @@ class JpegEncodeGpuTimes : public JpegEncodeGpu, public ::testing::WithParamInte
     std::sort(times.begin(), times.end());
     std::size_t bytes = 0;
     for (const ByteSink& sink : sinks_) bytes += sink.size();
-    std::printf("TIME %-26s %-8s median %8.3f ms, least %8.3f ms, %10zu bytes\n", name, into, times[times.size() / 2],
+    std::printf("TIME %-28s %-8s median %8.3f ms, least %8.3f ms, %10zu bytes\n", name, into, times[times.size() / 2],
                 times[0], bytes);
     std::fflush(stdout);
   }
@@ -350,6 +365,7 @@ TEST_P(JpegEncodeGpuTimes, Reuse) {
   std::vector<Source> sources;
   for (unsigned i = 0; i < c.count; ++i) {
     sources.emplace_back(c.width, c.height, SampleFormat::i_rgb, 0, params_for(c.subsampling, c.quality));
+    sources.back().params.jpeg.optimized_huffman = c.optimized;
     if (with.empty())
       fill(sources.back(), i, false);
     else

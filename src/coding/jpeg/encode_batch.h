@@ -6,14 +6,22 @@
 //   layout    where every tile's bits start, how many FF bytes that makes and so where its bytes go; by groups of
 //             tiles, whose bits the first step adds up (encode_layout.h)
 //   bytes     bits are shifted to their place, FF bytes stuffed (encode_layout.h)
+//
+// With optimised Huffman tables the tiles are gone through once more before, to count symbols, and tables are made.
 #pragma once
 
 #include <cstdint>
 
+#include "coding/jpeg/encode_histogram.h"
 #include "coding/jpeg/encode_tables.h"
 #include "coding/jpeg/forward_picture.h"
 
 namespace restride::jpeg {
+
+// A tile with the MCU before it fills a thread block in the first pass: eight row groups an MCU. Large blocks would
+// leave too many threads waiting in the later passes.
+inline constexpr unsigned kTileMcus = 15;
+inline constexpr unsigned kTileThreads = 8 * (kTileMcus + 1);
 
 // Tiles of a picture that are laid out together.
 inline constexpr unsigned kGroupTiles = 256;
@@ -21,6 +29,7 @@ inline constexpr unsigned kGroupTiles = 256;
 struct EncodeTables {
   Quantizers quantizers;
   CodeTables codes;
+  std::uint32_t optimized;  // how many pairs of Huffman tables are to be made: 0, 1 or 2
 };
 
 // The bits of one tile, in the arena from word `slot` on.
@@ -66,7 +75,9 @@ struct EncodeTotals {
 // Everything a batch works on. Trivially copyable.
 struct EncodeBatch {
   const ForwardPicture* pictures;  // by layout, so that tiles of one layout follow each other
-  const EncodeTables* tables;
+  EncodeTables* tables;
+  std::uint32_t table_count;
+  EncodeHistogram* histograms;  // by tables; zeros at the start. Null: none is optimised
   std::uint32_t picture_count, tile_count, group_count;
   std::uint32_t layout_end[kMcuLayouts];  // one behind the last tile of each layout
   EncodedTile* encoded;  // by tile
@@ -83,14 +94,39 @@ struct EncodeBatch {
   std::uint64_t staging_bytes;
 };
 
-// The picture that owns tile or group `index`: the last whose first one is not behind it.
+// Makes table `which` (DC and AC of luma, DC and AC of chroma) of tables[index]; `maker` is the group's working memory.
+template <class Group>
+RESTRIDE_HD inline void make_optimal_table(const EncodeBatch& batch, std::uint32_t index, unsigned which,
+                                           const Group& group, HuffmanMaker& maker, HuffmanTables& made) noexcept {
+  EncodeTables& tables = batch.tables[index];
+  const unsigned chroma = which / 2;
+  const bool ac = which % 2 != 0;
+  if (chroma >= tables.optimized) return;
+  const EncodeHistogram& histogram = batch.histograms[index];
+  maker.make(group, ac ? histogram.ac[chroma] : histogram.dc[chroma], ac ? 256 : 16);
+  if (group.lane != 0) return;
+  (ac ? made.ac : made.dc)[chroma] = maker.table();
+  assign_codes(maker.table(), ac ? kAcSizeMask : kDcSizeMask, ac ? tables.codes.ac[chroma] : tables.codes.dc[chroma]);
+}
+
+// The picture that owns tile or group `index`: the last whose first one is not behind it. On a GPU all lanes of a warp
+// ask together.
 RESTRIDE_HD inline std::uint32_t picture_of(const EncodeBatch& batch, std::uint32_t ForwardPicture::*first,
                                             std::uint32_t index) noexcept {
   std::uint32_t low = 0, high = batch.picture_count;
+#if defined(__CUDA_ARCH__)
+  while (high - low > 1) {  // each lane looks at one of 32 parts
+    const std::uint32_t step = (high - low + 31) / 32, lane = threadIdx.x % 32, at = low + lane * step;
+    const unsigned before = __ballot_sync(0xffffffffU, at < high && batch.pictures[at].*first <= index);
+    low += (31 - static_cast<std::uint32_t>(__clz(static_cast<int>(before)))) * step;
+    high = low + step < high ? low + step : high;
+  }
+#else
   while (high - low > 1) {
     const std::uint32_t middle = (low + high) / 2;
     (batch.pictures[middle].*first <= index ? low : high) = middle;
   }
+#endif
   return low;
 }
 

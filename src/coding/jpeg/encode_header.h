@@ -16,6 +16,7 @@ struct EncodeFrame {
   unsigned components = 3;  // 1 gray, 3 YCbCr, 4 CMYK
   SamplingFactors luma{1, 1};
   int quality = 75;
+  bool optimized = false;  // Huffman tables of its own
 };
 
 inline constexpr std::size_t kMaxHeaderBytes = 1536;

@@ -17,7 +17,7 @@ Model model_of(const ImageSpec& from, const ImageSpec& wanted) noexcept {
 }  // namespace
 
 Result<EncodeFrame> encode_frame(const ImageSpec& wanted, const EncodeParams& params) {
-  EncodeFrame frame{wanted.width, wanted.height, wanted.channels, {1, 1}, 0};
+  EncodeFrame frame{wanted.width, wanted.height, wanted.channels, {1, 1}, 0, params.jpeg.optimized_huffman};
   RESTRIDE_ASSIGN(frame.quality, quality_of(params));
   if (wanted.channels == 3 && params.subsampling) {
     RESTRIDE_ASSIGN(frame.luma, luma_factors(*params.subsampling));
@@ -49,9 +49,9 @@ ForwardPicture forward_picture(const ImageView& view, const ImageSpec& wanted, c
   const auto* data = reinterpret_cast<const std::uint8_t*>(view.data);
   const Model model = model_of(view.spec, wanted);
   const bool color = model == Model::rgb || model == Model::rgba;
-  const bool reversed = interleaved(view.spec.format) == SampleFormat::i_bgr;
+  to.blue_first = interleaved(view.spec.format) == SampleFormat::i_bgr;
   for (unsigned c = 0; c < view.spec.channels && c < 4; ++c)
-    to.channel[c] = data + static_cast<std::ptrdiff_t>(reversed && c < 3 ? 2 - c : c) * view.channel_stride;
+    to.channel[c] = data + static_cast<std::ptrdiff_t>(c) * view.channel_stride;
   to.row_stride = view.row_stride;
   to.pixel_stride = static_cast<std::int32_t>(view.pixel_stride);
   to.width = frame.width;
@@ -66,11 +66,12 @@ ForwardPicture forward_picture(const ImageView& view, const ImageSpec& wanted, c
   }))
     ++to.layout;
   to.mcus_x = ceil_div(to.width, 8 * h);
+  to.mcus_x_reciprocal = UINT32_MAX / to.mcus_x;
   to.mcu_count = to.mcus_x * ceil_div(to.height, 8 * v);
   to.blocks_x = ceil_div(to.width, 8U);
   to.blocks_y = ceil_div(to.height, 8U);
   to.padded = to.blocks_x % h != 0 || to.blocks_y % v != 0;
-  to.tiles = with_mcu_layout(to.layout, [&](auto layout) { return ceil_div(to.mcu_count, layout.kTileMcus); });
+  to.tiles = ceil_div(to.mcu_count, kTileMcus);
   return to;
 }
 

@@ -42,16 +42,6 @@ constexpr HuffmanTables kStandard = {
        0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda,
        0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa}}}};
 
-// `size_mask` takes the size category out of a symbol: DC symbols are nothing else.
-void assign_codes(const HuffmanCounts& from, unsigned size_mask, CodeWord* to) noexcept {
-  unsigned code = 0, at = 0;
-  for (unsigned length = 1; length <= 16; ++length, code <<= 1)
-    for (unsigned i = 0; i < from.counts[length - 1]; ++i, ++code) {
-      const unsigned symbol = from.values[at++];
-      to[symbol] = code << 16 | (length + (symbol & size_mask));
-    }
-}
-
 }  // namespace
 
 const HuffmanTables& standard_huffman_tables() noexcept { return kStandard; }
@@ -64,17 +54,20 @@ QuantizerSteps quantizer_steps(int quality, bool chroma) noexcept {
   return steps;
 }
 
+Quantizer quantizer(std::uint32_t step, unsigned position) noexcept {
+  const std::uint32_t divisor = 8 * step;
+  return {static_cast<std::int32_t>(((std::uint64_t{1} << 32) / divisor + 1) / 2),
+          (divisor + 1) | position << 16,
+          {position < 32 ? 1U << position : 0, position < 32 ? 0 : 1U << (position - 32)}};
+}
+
 Quantizers quantizers(int quality) noexcept {
   Quantizers all;
   for (int chroma = 0; chroma < 2; ++chroma) {
     const QuantizerSteps steps = quantizer_steps(quality, chroma != 0);
     for (unsigned k = 0; k < 64; ++k) {
       const unsigned i = kNaturalOrder[k];
-      const std::uint32_t divisor = 8U * steps[i];
-      all.table[chroma][i] = {static_cast<std::uint32_t>((std::uint64_t{1} << 32) / divisor) + 1,
-                              static_cast<std::uint16_t>(divisor / 2),
-                              static_cast<std::uint16_t>(k),
-                              {k < 32 ? 1U << k : 0, k < 32 ? 0 : 1U << (k - 32)}};
+      all.table[chroma][i] = quantizer(steps[i], k);
     }
   }
   return all;
@@ -83,8 +76,8 @@ Quantizers quantizers(int quality) noexcept {
 CodeTables code_tables(const HuffmanTables& tables) noexcept {
   CodeTables all{};
   for (int i = 0; i < 2; ++i) {
-    assign_codes(tables.dc[i], 0xff, all.dc[i]);
-    assign_codes(tables.ac[i], 0x0f, all.ac[i]);
+    assign_codes(tables.dc[i], kDcSizeMask, all.dc[i]);
+    assign_codes(tables.ac[i], kAcSizeMask, all.ac[i]);
   }
   return all;
 }

@@ -65,11 +65,20 @@ RESTRIDE_HD inline void add_count(std::uint32_t* word, std::uint32_t count) noex
 #endif
 }
 
+RESTRIDE_HD inline Quantizer load_quantizer(const Quantizer* from) noexcept {
+#if defined(__CUDA_ARCH__)
+  const uint4 words = __ldg(reinterpret_cast<const uint4*>(from));
+  return {static_cast<std::int32_t>(words.x), words.y, {words.z, words.w}};
+#else
+  return *from;
+#endif
+}
+
 // Blocks of the tile are counted from the MCU before it on, which is there for its DC levels.
 template <class Layout>
 class TileEncoder {
  public:
-  static constexpr unsigned kMcus = Layout::kTileMcus, kThreads = Layout::kTileThreads;
+  static constexpr unsigned kMcus = kTileMcus, kThreads = kTileThreads;
   static constexpr unsigned kBlocks = Layout::kBlocks * (kMcus + 1);
 
   RESTRIDE_HD TileEncoder(const EncodeBatch& batch, std::uint32_t tile, std::uint32_t* memory) noexcept
@@ -85,13 +94,15 @@ class TileEncoder {
   // Phase 1: pixels to rows, transformed in the first dimension; a thread takes a row group of an MCU.
   RESTRIDE_HD void transform_rows(unsigned thread) const noexcept {
     const unsigned place = thread % (kMcus + 1), group = thread / (kMcus + 1);
-    for (unsigned i = thread; i < 2 * end_block_; i += kThreads) memory_.nonzero[i] = 0;
+    for (unsigned i = 0; i < 2 * kBlocks; i += kThreads)
+      if (i + thread < 2 * kBlocks) memory_.nonzero[i + thread] = 0;
     if (thread < 8) memory_.stuffed[thread] = 0;
     if (place > mcus_ || first_mcu_ + place == 0) return;
-    const std::uint32_t mcu = first_mcu_ + place - 1, my = mcu / picture_.mcus_x;
+    std::uint32_t mx = 0, my = 0;
+    locate(first_mcu_ + place - 1, mx, my);
     const RowTarget to{reinterpret_cast<std::int16_t*>(memory_.block_bits(place * Layout::kBlocks)),
                        2 * TileMemory::kRowWords};
-    forward_rows<Layout>(picture_, mcu - my * picture_.mcus_x, my, group, to);
+    forward_rows<Layout>(picture_, mx, my, group, to);
   }
 
   // Phase 2: columns, quantised; a thread takes columns one at a time.
@@ -106,9 +117,9 @@ class TileEncoder {
       std::int16_t* levels = memory_.block_levels(b);
       std::uint32_t nonzero[2] = {0, 0};
       for (int i = 0; i < 8; ++i) {
-        const Quantizer q = quantizer[8 * i];
+        const Quantizer q = load_quantizer(quantizer + 8 * i);
         const std::int32_t level = quantize(v[i], q);
-        levels[q.position] = static_cast<std::int16_t>(level);
+        levels[q.more_and_place >> 16] = static_cast<std::int16_t>(level);
         if (level) {
           nonzero[0] |= q.bit[0];
           nonzero[1] |= q.bit[1];
@@ -123,40 +134,59 @@ class TileEncoder {
   // equally long.
   RESTRIDE_HD void encode_blocks(unsigned thread) const noexcept {
     for (unsigned i = thread; i < end_block_ - kFirstBlock; i += kThreads) {
-      const unsigned b = block_in_turn(i), table = table_of(index_in_mcu(b));
-      std::uint32_t low = 0, high = 0;
-      std::int32_t difference = 0;
-      if (!is_padding(b)) {
-        low = memory_.nonzero[2 * b];
-        high = memory_.nonzero[2 * b + 1];
-        difference = memory_.block_levels(b)[0] - level_before(b);
-      }
-      memory_.starts[b] = encode_block(memory_.block_levels(b), low, high, difference, tables_.codes.dc[table],
-                                       tables_.codes.ac[table], memory_.block_bits(b));
+      const BlockInTurn block = block_in_turn(i);
+      memory_.starts[block.index] =
+          encode_block(memory_.block_levels(block.index), block.low, block.high, block.difference,
+                       tables_.codes.dc[block.table], tables_.codes.ac[block.table], memory_.block_bits(block.index));
     }
   }
 
-  // Phase 4, by one thread: starts of the blocks are scanned (starts[first_block() ... end_block()], exclusively, and
-  // the total in starts[end_block()]); then room is taken in the arena.
+  // In the place of phases 3 to 7 where tables are to be made: symbols are counted, in three phases.
+  RESTRIDE_HD bool counts_symbols() const noexcept { return tables_.optimized != 0; }
+  RESTRIDE_HD void clear_counts(unsigned thread) const noexcept {
+    for (unsigned i = thread; i < kCounts; i += kThreads) memory_.rows[i] = 0;
+  }
+  RESTRIDE_HD void count_symbols(unsigned thread) const noexcept {
+    for (unsigned i = thread; i < end_block_ - kFirstBlock; i += kThreads) {
+      const BlockInTurn block = block_in_turn(i);
+      auto& counts = *reinterpret_cast<EncodeHistogram*>(memory_.rows);
+      for_each_symbol(memory_.block_levels(block.index), block.low, block.high, block.difference,
+                      [&](bool is_dc, unsigned symbol, std::int32_t, unsigned) {
+                        add_count((is_dc ? counts.dc[block.table] : counts.ac[block.table]) + symbol, 1);
+                      });
+    }
+  }
+  RESTRIDE_HD void add_counts(unsigned thread) const noexcept {
+    auto* to = reinterpret_cast<std::uint32_t*>(batch_.histograms + picture_.tables);
+    for (unsigned i = thread; i < kCounts; i += kThreads)
+      if (memory_.rows[i]) add_count(to + i, memory_.rows[i]);
+  }
+
+  // Phase 4: the bits of the blocks are scanned (starts[first_block() ... end_block()], exclusively, and the total in
+  // starts[end_block()]).
   RESTRIDE_HD unsigned first_block() const noexcept { return kFirstBlock; }
   RESTRIDE_HD unsigned end_block() const noexcept { return end_block_; }
   RESTRIDE_HD std::uint32_t* starts() const noexcept { return memory_.starts; }
-  RESTRIDE_HD void take_room() const noexcept {
-    *memory_.slot = add_long(&batch_.totals->arena_words, total_words());
-  }
 
-  // Phase 5: the tile's words, gathered from its blocks; a thread takes words one at a time.
+  // Phase 5: one thread takes room in the arena and makes it known; meanwhile all gather the tile's words from its
+  // blocks, if they fit where the levels were, a thread a word at a time.
+  RESTRIDE_HD std::uint64_t take_room() const noexcept {
+    return add_long(&batch_.totals->arena_words, total_words());
+  }
+  RESTRIDE_HD void set_room(std::uint64_t slot) const noexcept { *memory_.slot = slot; }
   RESTRIDE_HD void gather_words(unsigned thread) const noexcept {
-    if (!has_room()) return;
-    for (unsigned w = thread; w < total_words(); w += kThreads) room()[w] = gathered_word(w);
+    if (!gathered()) return;
+    for (unsigned w = thread; w < total_words(); w += kThreads) gathered_words()[w] = gathered_word(w);
   }
 
-  // Phase 6: FF bytes at each of the eight alignments.
-  RESTRIDE_HD void count_stuffing(unsigned thread) const noexcept {
-    if (!has_room()) return;
-    for (unsigned w = thread; w < total_words(); w += kThreads) {
-      const std::uint64_t next = w + 1 < total_words() ? room()[w + 1] : 0;
-      std::uint64_t ones = std::uint64_t{room()[w]} << 32 | next;
+  // Phase 6: the words to their room, and how many FF bytes they make at each of the eight alignments.
+  RESTRIDE_HD void store_words(unsigned thread) const noexcept {
+    const unsigned words = total_words();
+    const bool fits = *memory_.slot + words <= batch_.arena_words;
+    for (unsigned w = thread; w < words; w += kThreads) {
+      const std::uint32_t here = word(w), next = w + 1 < words ? word(w + 1) : 0;
+      if (fits) batch_.arena[*memory_.slot + w] = here;
+      std::uint64_t ones = std::uint64_t{here} << 32 | next;
       ones &= ones << 1;
       ones &= ones << 2;
       ones &= ones << 4;  // bits where eight ones start
@@ -172,22 +202,44 @@ class TileEncoder {
     EncodedTile done{};
     done.bits = memory_.starts[end_block_];
     done.slot = static_cast<std::uint32_t>(*memory_.slot);
-    if (has_room()) {
-      for (int i = 0; i < 8; ++i) done.stuffed[i] = static_cast<std::uint16_t>(memory_.stuffed[i]);
-      const unsigned words = total_words(), used = done.bits - 32 * (words - 1);  // 1 to 32 bits of the last word
-      done.head = static_cast<std::uint8_t>(room()[0] >> 24 | (done.bits < 8 ? 0xffU >> done.bits : 0));
-      const std::uint64_t end = (words > 1 ? std::uint64_t{room()[words - 2]} << 32 : 0) | room()[words - 1];
-      done.tail = static_cast<std::uint8_t>(end >> (32 - used));
-    }
+    for (int i = 0; i < 8; ++i) done.stuffed[i] = static_cast<std::uint16_t>(memory_.stuffed[i]);
+    const unsigned words = total_words(), used = done.bits - 32 * (words - 1);  // 1 to 32 bits of the last word
+    done.head = static_cast<std::uint8_t>(word(0) >> 24 | (done.bits < 8 ? 0xffU >> done.bits : 0));
+    const std::uint64_t end = (words > 1 ? std::uint64_t{word(words - 2)} << 32 : 0) | word(words - 1);
+    done.tail = static_cast<std::uint8_t>(end >> (32 - used));
     batch_.encoded[tile_] = done;
     add_long(&batch_.groups[picture_.first_group + (tile_ - picture_.first_tile) / kGroupTiles].bits, done.bits);
   }
 
  private:
   static constexpr unsigned kFirstBlock = Layout::kBlocks;  // of those to code
+  static constexpr unsigned kCounts = sizeof(EncodeHistogram) / sizeof(std::uint32_t);
+  static_assert(kCounts <= TileMemory::kRowWords * kBlocks);
 
+  RESTRIDE_HD void locate(std::uint32_t mcu, std::uint32_t& mx, std::uint32_t& my) const noexcept {
+    my = high_product(mcu, picture_.mcus_x_reciprocal);  // at most one too few
+    mx = mcu - my * picture_.mcus_x;
+    if (mx < picture_.mcus_x) return;
+    mx -= picture_.mcus_x;
+    ++my;
+  }
+
+  struct BlockInTurn {
+    unsigned index, table;
+    std::uint32_t low, high;  // which levels are not 0
+    std::int32_t difference;
+  };
   // The i-th block to code, luma's of all MCUs before the others.
-  RESTRIDE_HD unsigned block_in_turn(unsigned i) const noexcept {
+  RESTRIDE_HD BlockInTurn block_in_turn(unsigned i) const noexcept {
+    const unsigned b = index_in_turn(i);
+    BlockInTurn block{b, table_of(index_in_mcu(b)), 0, 0, 0};
+    if (is_padding(b)) return block;
+    block.low = memory_.nonzero[2 * b];
+    block.high = memory_.nonzero[2 * b + 1];
+    block.difference = memory_.block_levels(b)[0] - level_before(b);
+    return block;
+  }
+  RESTRIDE_HD unsigned index_in_turn(unsigned i) const noexcept {
     constexpr unsigned kLuma = Layout::kLumaBlocks, kOthers = Layout::kBlocks - kLuma;
     if constexpr (kOthers == 0) {
       return kFirstBlock + i;
@@ -208,8 +260,8 @@ class TileEncoder {
     if (Layout::kLumaBlocks == 1 || !picture_.padded) return false;
     const unsigned index = index_in_mcu(block);
     if (index >= Layout::kLumaBlocks) return false;
-    const std::uint32_t mcu = first_mcu_ + block / Layout::kBlocks - 1, my = mcu / picture_.mcus_x;
-    const std::uint32_t mx = mcu - my * picture_.mcus_x;
+    std::uint32_t mx = 0, my = 0;
+    locate(first_mcu_ + block / Layout::kBlocks - 1, mx, my);
     return mx * Layout::kH + index % Layout::kH >= picture_.blocks_x ||
            my * Layout::kV + index / Layout::kH >= picture_.blocks_y;
   }
@@ -230,8 +282,13 @@ class TileEncoder {
   }
 
   RESTRIDE_HD unsigned total_words() const noexcept { return (memory_.starts[end_block_] + 31) / 32; }
-  RESTRIDE_HD bool has_room() const noexcept { return *memory_.slot + total_words() <= batch_.arena_words; }
-  RESTRIDE_HD std::uint32_t* room() const noexcept { return batch_.arena + *memory_.slot; }
+  RESTRIDE_HD std::uint32_t* gathered_words() const noexcept {
+    return reinterpret_cast<std::uint32_t*>(memory_.levels);
+  }
+  RESTRIDE_HD bool gathered() const noexcept { return total_words() <= TileMemory::kLevelWords * kBlocks; }
+  RESTRIDE_HD std::uint32_t word(unsigned w) const noexcept {
+    return gathered() ? gathered_words()[w] : gathered_word(w);
+  }
 
   RESTRIDE_HD std::uint32_t gathered_word(unsigned w) const noexcept {
     const std::uint32_t* starts = memory_.starts;

@@ -21,15 +21,17 @@ enum class ForwardColor : std::uint8_t {
 
 // A picture to encode and how. Trivially copyable: sent to a GPU as it is.
 struct ForwardPicture {
-  const std::uint8_t* channel[4];  // sample (0, 0) of each channel, R, G, B in this order
+  const std::uint8_t* channel[4];  // sample (0, 0) of each channel, as they are in memory
   std::ptrdiff_t row_stride;       // bytes
   std::int32_t pixel_stride;       // bytes
   std::uint32_t width, height;
   ForwardColor color;
-  bool packed;                       // interleaved, three bytes a pixel, R or B first
+  bool blue_first;                   // channels are B, G, R
+  bool packed;                       // interleaved, three bytes a pixel
   bool padded;                       // some MCUs have blocks of luma outside the picture
   std::uint8_t layout;               // index of its McuLayout
   std::uint32_t mcus_x, mcu_count;   // MCUs in a row; in all
+  std::uint32_t mcus_x_reciprocal;   // floor((2^32 - 1) / mcus_x)
   std::uint32_t blocks_x, blocks_y;  // luma's blocks that are not padding
   std::uint32_t first_tile, tiles;   // of the batch's
   std::uint32_t first_group;         // of tiles, of the batch's
@@ -43,10 +45,6 @@ struct McuLayout {
   static constexpr unsigned kH = H, kV = V, kComponents = Components;
   static constexpr unsigned kLumaBlocks = H * V;
   static constexpr unsigned kBlocks = H * V + Components - 1;
-  // MCUs that a tile codes. With the MCU before it they fill a thread block in the first pass: eight row groups an MCU.
-  // Fewer where MCUs are large, so that any GPU has the shared memory for it.
-  static constexpr unsigned kTileMcus = kBlocks <= 6 ? 31 : 15;
-  static constexpr unsigned kTileThreads = 8 * (kTileMcus + 1);
 };
 
 inline constexpr unsigned kMcuLayouts = 9;
@@ -97,6 +95,20 @@ RESTRIDE_HD inline void store_word(std::int16_t* to, std::uint32_t pair) noexcep
   std::memcpy(to, &pair, sizeof pair);
 #endif
 }
+RESTRIDE_HD inline std::int32_t byte_of(std::uint32_t word, unsigned i) noexcept {
+#if defined(__CUDA_ARCH__)
+  return static_cast<std::int32_t>(__byte_perm(word, 0, 0x4440 | i));
+#else
+  return static_cast<std::int32_t>(word >> (8 * i) & 0xff);
+#endif
+}
+RESTRIDE_HD inline std::uint32_t high_product(std::uint32_t a, std::uint32_t b) noexcept {
+#if defined(__CUDA_ARCH__)
+  return __umulhi(a, b);
+#else
+  return static_cast<std::uint32_t>((static_cast<std::uint64_t>(a) * b) >> 32);
+#endif
+}
 RESTRIDE_HD inline bool word_aligned(const std::uint8_t* p) noexcept {
   return (reinterpret_cast<std::uintptr_t>(p) & 3) == 0;
 }
@@ -110,7 +122,7 @@ RESTRIDE_HD inline void load_channel(const ForwardPicture& from, int channel, st
   if (whole && from.pixel_stride == 1 && word_aligned(at)) {
     for (int half = 0; half < 2; ++half) {
       const auto word = load_word<std::uint32_t>(at + 4 * half);
-      for (int i = 0; i < 4; ++i) to[4 * half + i] = static_cast<std::int32_t>(word >> (8 * i) & 0xff);
+      for (int i = 0; i < 4; ++i) to[4 * half + i] = byte_of(word, static_cast<unsigned>(i));
     }
     return;
   }
@@ -122,21 +134,14 @@ RESTRIDE_HD inline void load_channel(const ForwardPicture& from, int channel, st
 RESTRIDE_HD inline void load_pixels(const ForwardPicture& from, std::uint32_t x, std::uint32_t y,
                                     PixelRun& to) noexcept {
   if (from.packed && x + 8 <= from.width) {
-    const bool swapped = from.channel[2] < from.channel[0];
     const std::uint8_t* at =
-        from.channel[swapped ? 2 : 0] + static_cast<std::ptrdiff_t>(y) * from.row_stride + 3 * std::ptrdiff_t{x};
+        from.channel[0] + static_cast<std::ptrdiff_t>(y) * from.row_stride + 3 * std::ptrdiff_t{x};
     if (word_aligned(at)) {
       std::uint32_t word[6];
       for (int i = 0; i < 6; ++i) word[i] = load_word<std::uint32_t>(at + 4 * i);
       for (int i = 0; i < 8; ++i)
         for (int c = 0; c < 3; ++c)
-          to[c][i] = static_cast<std::int32_t>(word[(3 * i + c) / 4] >> (8 * ((3 * i + c) % 4)) & 0xff);
-      if (swapped)
-        for (int i = 0; i < 8; ++i) {
-          const std::int32_t blue = to[0][i];
-          to[0][i] = to[2][i];
-          to[2][i] = blue;
-        }
+          to[c][i] = byte_of(word[(3 * i + c) / 4], static_cast<unsigned>((3 * i + c) % 4));
       return;
     }
   }
@@ -144,22 +149,29 @@ RESTRIDE_HD inline void load_pixels(const ForwardPicture& from, std::uint32_t x,
 }
 
 // To what is transformed: components, RGB as YCbCr where the picture asks for it, less 128. libjpeg's arithmetic, with
-// the subtraction moved into the constants.
-RESTRIDE_HD inline void convert_pixels(ForwardColor color, PixelRun& run) noexcept {
+// the subtraction and the channels' order moved into the constants.
+RESTRIDE_HD inline void convert_pixels(const ForwardPicture& from, PixelRun& run) noexcept {
   using Math = color::Bt601<std::int32_t>;
-  constexpr Math kMath{255, 0};  // chroma around 0
+  if (from.color == ForwardColor::copy) {
+    for (auto& channel : run)
+      for (std::int32_t& sample : channel) sample -= 128;
+    return;
+  }
+  constexpr std::int32_t kY[] = {Math::fixed(0.29900), Math::fixed(0.11400)};
+  constexpr std::int32_t kCb[] = {-Math::fixed(0.16874), Math::fixed(0.50000)};
+  constexpr std::int32_t kCr[] = {Math::fixed(0.50000), -Math::fixed(0.08131)};
+  constexpr std::int32_t kYMore = Math::kHalf - (128 << Math::kShift), kChromaMore = Math::kHalf - 1;
+  const bool blue_first = from.blue_first;
+  const auto first = [=](const std::int32_t(&k)[2]) { return blue_first ? k[1] : k[0]; };
+  const auto third = [=](const std::int32_t(&k)[2]) { return blue_first ? k[0] : k[1]; };
+  const std::int32_t y0 = first(kY), y2 = third(kY), cb0 = first(kCb), cb2 = third(kCb), cr0 = first(kCr),
+                     cr2 = third(kCr);
   for (int i = 0; i < 8; ++i) {
-    if (color == ForwardColor::copy) {
-      for (auto& channel : run) channel[i] -= 128;
-      continue;
-    }
-    const std::int32_t r = run[0][i], g = run[1][i], b = run[2][i];
-    run[0][i] = (Math::fixed(0.29900) * r + Math::fixed(0.58700) * g + Math::fixed(0.11400) * b + Math::kHalf -
-                 (128 << Math::kShift)) >>
-                Math::kShift;
-    if (color == ForwardColor::luma) continue;
-    run[1][i] = kMath.cb(r, g, b);
-    run[2][i] = kMath.cr(r, g, b);
+    const std::int32_t a = run[0][i], g = run[1][i], c = run[2][i];
+    run[0][i] = (y0 * a + Math::fixed(0.58700) * g + y2 * c + kYMore) >> Math::kShift;
+    if (from.color == ForwardColor::luma) continue;
+    run[1][i] = (cb0 * a - Math::fixed(0.33126) * g + cb2 * c + kChromaMore) >> Math::kShift;
+    run[2][i] = (cr0 * a - Math::fixed(0.41869) * g + cr2 * c + kChromaMore) >> Math::kShift;
   }
 }
 
@@ -213,11 +225,11 @@ RESTRIDE_HD inline void forward_row_group(const ForwardPicture& from, std::uint3
       const std::uint32_t x = (mx * H + static_cast<std::uint32_t>(s)) * 8;
       PixelRun run;
       load_pixels(from, x, y, run);
-      convert_pixels(from.color, run);
+      convert_pixels(from, run);
       to.store(row / 8 * H + static_cast<unsigned>(s), row % 8, run[0]);
       if (y != chroma_y) {
         load_pixels(from, x, chroma_y, run);
-        convert_pixels(from.color, run);
+        convert_pixels(from, run);
       }
       for (int c = 0; c < 2; ++c)
         for (int i = 0; i < 8; ++i) chroma[c][(s * 8 + i) / H] += run[1 + c][i];
@@ -237,7 +249,7 @@ RESTRIDE_HD inline void forward_plain_rows(const ForwardPicture& from, std::uint
   if (Components == 1 && from.color == ForwardColor::luma) {
     PixelRun run;
     load_pixels(from, mx * 8, y, run);
-    convert_pixels(from.color, run);
+    convert_pixels(from, run);
     to.store(0, row, run[0]);
     return;
   }

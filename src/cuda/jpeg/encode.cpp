@@ -67,10 +67,12 @@ class EncodeCall {
 
  private:
   Status describe(std::span<EncodeJob> jobs);
+  std::uint32_t tables_for(const jpeg::EncodeFrame& frame);
   Status convert();
   Status place_descriptors();
   Status reserve_output(std::size_t arena_bytes, std::size_t output_bytes);
   Status launch(std::span<EncodeJob> jobs, bool first);
+  Status write_header(std::size_t i, const jpeg::HuffmanTables& tables, ByteSink& sink) const;
   void write_headers(std::span<EncodeJob> jobs);
   void deliver(std::span<EncodeJob> jobs, Executor& executor);
 
@@ -78,7 +80,11 @@ class EncodeCall {
   std::vector<jpeg::EncodeFrame> frames_;
   std::vector<jpeg::ForwardPicture> pictures_;
   std::vector<std::uint32_t> position_;  // of each job's picture in the batch
-  std::vector<int> qualities_;  // of the tables, by index
+  struct Tables {
+    int quality;
+    unsigned optimized;  // pairs of Huffman tables to make
+  };
+  std::vector<Tables> tables_;
   std::vector<DeviceConversion> conversions_;
   struct Piece {
     std::byte* to;
@@ -100,7 +106,7 @@ class EncodeCall {
 Status EncodeCall::describe(std::span<EncodeJob> jobs) {
   frames_.clear();
   pictures_.clear();
-  qualities_.clear();
+  tables_.clear();
   conversions_.clear();
   tiles_ = 0;
   converted_bytes_ = expected_bytes_ = 0;
@@ -124,15 +130,23 @@ Status EncodeCall::describe(std::span<EncodeJob> jobs) {
       view = to;
     }
     jpeg::ForwardPicture picture = jpeg::forward_picture(view, wanted, frames_[i]);
-    const auto known = std::find(qualities_.begin(), qualities_.end(), frames_[i].quality);
-    picture.tables = static_cast<std::uint32_t>(known - qualities_.begin());
-    if (known == qualities_.end()) qualities_.push_back(frames_[i].quality);
+    picture.tables = tables_for(frames_[i]);
     if (picture.tiles > UINT32_MAX / 2 - tiles_) return fail(Errc::limit_exceeded, "a batch of too many pixels");
     tiles_ += picture.tiles;
     expected_bytes_ += wanted.bytes() / 4 + 1024;
     pictures_.push_back(picture);
   }
   return {};
+}
+
+// Index of a picture's tables: shared by all of one quality, unless Huffman tables are made for it.
+std::uint32_t EncodeCall::tables_for(const jpeg::EncodeFrame& frame) {
+  const auto same = [&](const Tables& t) { return !frame.optimized && !t.optimized && t.quality == frame.quality; };
+  const auto known = std::find_if(tables_.begin(), tables_.end(), same);
+  const auto index = static_cast<std::uint32_t>(known - tables_.begin());
+  if (known == tables_.end())
+    tables_.push_back({frame.quality, !frame.optimized ? 0U : frame.components == 3 ? 2U : 1U});
+  return index;
 }
 
 Status EncodeCall::convert() {
@@ -151,30 +165,36 @@ Status EncodeCall::place_descriptors() {
   for (const jpeg::ForwardPicture& picture : pictures_) groups_at_most += picture.tiles / jpeg::kGroupTiles + 1;
   const std::size_t totals = take(sizeof(jpeg::EncodeTotals));
   const std::size_t groups = take(groups_at_most * sizeof(jpeg::EncodeGroup));
-  const std::size_t tables = take(qualities_.size() * sizeof(jpeg::EncodeTables));
+  const std::size_t tables = take(tables_.size() * sizeof(jpeg::EncodeTables));
   const std::size_t pictures = take(pictures_.size() * sizeof(jpeg::ForwardPicture));
   upload_bytes_ = at;
   const std::size_t encoded = take(tiles_ * sizeof(jpeg::EncodedTile));
   const std::size_t places = take(tiles_ * sizeof(jpeg::TilePlace));
   const std::size_t results = take(pictures_.size() * sizeof(jpeg::EncodedPicture));
+  const bool optimized = std::any_of(tables_.begin(), tables_.end(), [](const Tables& t) { return t.optimized != 0; });
+  const std::size_t histograms = optimized ? take(tables_.size() * sizeof(jpeg::EncodeHistogram)) : 0;
   RESTRIDE_TRY(upload_.reserve(upload_bytes_, stream_));
   RESTRIDE_TRY(descriptors_.reserve(at, stream_));
   const std::size_t outcome = aligned(sizeof(jpeg::EncodeTotals));
   const std::size_t targets = outcome + aligned(pictures_.size() * sizeof(jpeg::EncodedPicture));
-  RESTRIDE_TRY(outcome_block_.reserve(targets + pictures_.size() * sizeof(jpeg::EncodeTarget), stream_));
+  const std::size_t made = targets + aligned(pictures_.size() * sizeof(jpeg::EncodeTarget));
+  RESTRIDE_TRY(outcome_block_.reserve(made + tables_.size() * sizeof(jpeg::HuffmanTables), stream_));
 
   std::memset(upload_.data(), 0, tables);
   auto* const to = reinterpret_cast<jpeg::EncodeTables*>(upload_.data() + tables);
   const jpeg::CodeTables codes = jpeg::code_tables(jpeg::standard_huffman_tables());
-  for (std::size_t i = 0; i < qualities_.size(); ++i)
-    new (to + i) jpeg::EncodeTables{jpeg::quantizers(qualities_[i]), codes};
+  for (std::size_t i = 0; i < tables_.size(); ++i)
+    new (to + i) jpeg::EncodeTables{jpeg::quantizers(tables_[i].quality),
+                                    tables_[i].optimized ? jpeg::CodeTables{} : codes, tables_[i].optimized};
   position_.resize(pictures_.size());
   jpeg::order_by_layout(pictures_, reinterpret_cast<jpeg::ForwardPicture*>(upload_.data() + pictures), position_.data(),
                         batch_);
 
   std::byte* const device = descriptors_.data();
   batch_.pictures = reinterpret_cast<const jpeg::ForwardPicture*>(device + pictures);
-  batch_.tables = reinterpret_cast<const jpeg::EncodeTables*>(device + tables);
+  batch_.tables = reinterpret_cast<jpeg::EncodeTables*>(device + tables);
+  batch_.table_count = static_cast<std::uint32_t>(tables_.size());
+  batch_.histograms = optimized ? reinterpret_cast<jpeg::EncodeHistogram*>(device + histograms) : nullptr;
   batch_.encoded = reinterpret_cast<jpeg::EncodedTile*>(device + encoded);
   batch_.places = reinterpret_cast<jpeg::TilePlace*>(device + places);
   batch_.groups = reinterpret_cast<jpeg::EncodeGroup*>(device + groups);
@@ -182,6 +202,7 @@ Status EncodeCall::place_descriptors() {
   batch_.totals = reinterpret_cast<jpeg::EncodeTotals*>(device + totals);
   outcome_.totals = reinterpret_cast<jpeg::EncodeTotals*>(outcome_block_.data());
   outcome_.results = reinterpret_cast<jpeg::EncodedPicture*>(outcome_block_.data() + outcome);
+  outcome_.tables = reinterpret_cast<jpeg::HuffmanTables*>(outcome_block_.data() + made);
   batch_.targets = targets_ = reinterpret_cast<jpeg::EncodeTarget*>(outcome_block_.data() + targets);
   return {};
 }
@@ -203,24 +224,27 @@ Status EncodeCall::launch(std::span<EncodeJob> jobs, bool first) {
   RESTRIDE_TRY(check(cudaMemcpyAsync(descriptors_.data(), upload_.data(), upload_bytes_, cudaMemcpyHostToDevice,
                                      handle(stream_)),
                      "copy of descriptors"));
-  RESTRIDE_TRY(check(launch_encode_tiles(batch_, handle(stream_)), "JPEG encoding kernels"));
+  RESTRIDE_TRY(check(launch_encode_tiles(batch_, outcome_, handle(stream_)), "JPEG encoding kernels"));
   if (first) write_headers(jobs);  // while the GPU works
   return check(launch_encode_output(batch_, outcome_, handle(stream_)), "JPEG encoding kernels");
 }
 
-// Headers, and then where the data goes: behind them where the device can write there, which saves a copy.
-void EncodeCall::write_headers(std::span<EncodeJob> jobs) {
+Status EncodeCall::write_header(std::size_t i, const jpeg::HuffmanTables& tables, ByteSink& sink) const {
   std::array<std::byte, jpeg::kMaxHeaderBytes> header;
+  const std::size_t bytes = jpeg::write_encode_header(frames_[i], tables, header.data());
+  return sink.append(header.data(), bytes) ? Status() : fail(Errc::out_of_memory, "no memory for the code stream");
+}
+
+// Headers, and then where the data goes: behind them where the device can write there, which saves a copy. Headers with
+// tables that are still to be made come later.
+void EncodeCall::write_headers(std::span<EncodeJob> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     ByteSink& sink = *jobs[i].sink;
-    const std::size_t bytes =
-        jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), header.data());
     jpeg::EncodeTarget& target = targets_[position_[i]] = {nullptr, 0};
     jobs[i].status = {};
-    if (!sink.append(header.data(), bytes)) {
-      jobs[i].status = fail(Errc::out_of_memory, "no memory for the code stream");
-      continue;
-    }
+    if (frames_[i].optimized) continue;
+    jobs[i].status = write_header(i, jpeg::standard_huffman_tables(), sink);
+    if (!jobs[i].status) continue;
     cudaPointerAttributes attributes{};
     if (sink.room() > 0 && cudaPointerGetAttributes(&attributes, sink.data()) == cudaSuccess &&
         attributes.type == cudaMemoryTypeHost && attributes.devicePointer == sink.data())
@@ -235,6 +259,7 @@ void EncodeCall::deliver(std::span<EncodeJob> jobs, Executor& executor) {
   pieces_.clear();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const jpeg::EncodedPicture& result = outcome_.results[position_[i]];
+    if (frames_[i].optimized) jobs[i].status = write_header(i, outcome_.tables[pictures_[i].tables], *jobs[i].sink);
     if (!jobs[i].status) continue;
     if (result.to != targets_[position_[i]].to) {
       std::byte* to = jobs[i].sink->reserve(result.size);
@@ -278,8 +303,6 @@ class Encoder final : public FormatEncoder {
   Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const override {
     RESTRIDE_ASSIGN(const EncodePlan plan, jpeg::plan_encode(input, params));
     if (params.jpeg.progressive) return fail(Errc::unsupported, "progressive JPEG is encoded on the CPU");
-    if (params.jpeg.optimized_huffman)
-      return fail(Errc::unsupported, "JPEG with optimised Huffman tables is encoded on the CPU");
     return plan;
   }
   void encode(std::span<EncodeJob> jobs, Context& context) override {

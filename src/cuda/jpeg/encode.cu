@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of coding/jpeg/encode_batch.h on the GPU's threads: four launches, and one for each way of sampling in the
-// batch.
+// The steps of coding/jpeg/encode_batch.h on the GPU's threads: four launches and one for each way of sampling in the
+// batch; with optimised Huffman tables one more, and once more one for each way of sampling.
 #include "coding/jpeg/encode_layout.h"
 #include "coding/jpeg/encode_tile.h"
 #include "cuda/jpeg/encode.cuh"
@@ -52,18 +52,15 @@ __device__ void scan_starts(const Tile& tile) {
     if (b + lane < end) starts[b + lane] = before + inclusive - bits;
     before += __shfl_sync(kAll, inclusive, kWarp - 1);
   }
-  if (lane == 0) {
-    starts[end] = before;
-    tile.take_room();
-  }
+  if (lane == 0) starts[end] = before;
 }
 
 // Threads that registers must allow for on a multiprocessor: what shared memory allows, within what spills little.
 template <class Layout>
-constexpr unsigned kResidentThreads = Layout::kBlocks <= 4 ? 1024 : 768;
+constexpr unsigned kResidentThreads = Layout::kBlocks <= 3 ? 1280 : Layout::kBlocks == 4 ? 1024 : 768;
 
 template <class Layout>
-__global__ void __launch_bounds__(Layout::kTileThreads, kResidentThreads<Layout> / Layout::kTileThreads)
+__global__ void __launch_bounds__(jpeg::kTileThreads, kResidentThreads<Layout> / jpeg::kTileThreads)
     encode_tiles(const __grid_constant__ EncodeBatch batch, std::uint32_t first_tile) {
   extern __shared__ std::uint64_t memory[];
   const jpeg::TileEncoder<Layout> tile(batch, first_tile + blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
@@ -75,11 +72,53 @@ __global__ void __launch_bounds__(Layout::kTileThreads, kResidentThreads<Layout>
   __syncthreads();
   if (threadIdx.x < kWarp) scan_starts(tile);
   __syncthreads();
+  std::uint64_t slot = 0;
+  if (threadIdx.x == 0) slot = tile.take_room();  // takes long; what follows does not wait for it
   tile.gather_words(threadIdx.x);
+  if (threadIdx.x == 0) tile.set_room(slot);
   __syncthreads();
-  tile.count_stuffing(threadIdx.x);
+  tile.store_words(threadIdx.x);
   __syncthreads();
   if (threadIdx.x == 0) tile.finish();
+}
+
+template <class Layout>
+__global__ void __launch_bounds__(jpeg::kTileThreads, kResidentThreads<Layout> / jpeg::kTileThreads)
+    count_tiles(const __grid_constant__ EncodeBatch batch, std::uint32_t first_tile) {
+  extern __shared__ std::uint64_t memory[];
+  const jpeg::TileEncoder<Layout> tile(batch, first_tile + blockIdx.x, reinterpret_cast<std::uint32_t*>(memory));
+  if (!tile.counts_symbols()) return;
+  tile.transform_rows(threadIdx.x);
+  __syncthreads();
+  tile.transform_columns(threadIdx.x);
+  __syncthreads();
+  tile.clear_counts(threadIdx.x);
+  __syncthreads();
+  tile.count_symbols(threadIdx.x);
+  __syncthreads();
+  tile.add_counts(threadIdx.x);
+}
+
+struct WarpGroup {
+  unsigned lane = threadIdx.x % kWarp;
+  static constexpr unsigned lanes = kWarp;
+
+  __device__ std::uint64_t least(std::uint64_t v) const {
+    for (unsigned d = kWarp / 2; d > 0; d /= 2) {
+      const std::uint64_t other = __shfl_xor_sync(kAll, v, d);
+      if (other < v) v = other;
+    }
+    return v;
+  }
+  __device__ void wait() const { __syncwarp(); }
+};
+
+// A warp a table.
+__global__ void __launch_bounds__(4 * kWarp)
+    make_tables(const __grid_constant__ EncodeBatch batch, const __grid_constant__ EncodeOutcome outcome) {
+  __shared__ jpeg::HuffmanMaker makers[4];
+  const unsigned which = threadIdx.x / kWarp;
+  jpeg::make_optimal_table(batch, blockIdx.x, which, WarpGroup(), makers[which], outcome.tables[blockIdx.x]);
 }
 
 __global__ void __launch_bounds__(jpeg::GroupLayout::kThreads)
@@ -145,29 +184,46 @@ __global__ void __launch_bounds__(kCopyThreads)
                          blocks * kCopyThreads);
 }
 
-template <class Layout>
-cudaError_t launch_tiles(const EncodeBatch& batch, std::uint32_t first, std::uint32_t end, cudaStream_t stream) {
-  constexpr unsigned kShared = jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks);
-  constexpr unsigned kSharedWithoutAsking = 48 << 10;
-  if (kShared > kSharedWithoutAsking) {
-    const cudaError_t result =
-        cudaFuncSetAttribute(encode_tiles<Layout>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
-    if (result != cudaSuccess) return result;
+using TileKernel = void (*)(EncodeBatch, std::uint32_t);
+
+// Runs kernel(layout) over the tiles of every layout.
+template <class Kernel>
+cudaError_t launch_by_layout(const EncodeBatch& batch, cudaStream_t stream, const Kernel& kernel) {
+  cudaError_t result = cudaSuccess;
+  for (unsigned i = 0; i < jpeg::kMcuLayouts && result == cudaSuccess; ++i) {
+    const std::uint32_t first = i ? batch.layout_end[i - 1] : 0, end = batch.layout_end[i];
+    if (first == end) continue;
+    result = jpeg::with_mcu_layout(i, [&](auto layout) {
+      constexpr unsigned kShared = jpeg::TileMemory::bytes(jpeg::TileEncoder<decltype(layout)>::kBlocks);
+      constexpr unsigned kSharedWithoutAsking = 48 << 10;
+      const TileKernel run = kernel(layout);
+      if (kShared > kSharedWithoutAsking) {
+        const cudaError_t asked =
+            cudaFuncSetAttribute(run, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kShared));
+        if (asked != cudaSuccess) return asked;
+      }
+      run<<<end - first, jpeg::kTileThreads, kShared, stream>>>(batch, first);
+      return cudaGetLastError();
+    });
   }
-  encode_tiles<Layout><<<end - first, Layout::kTileThreads, kShared, stream>>>(batch, first);
-  return cudaGetLastError();
+  return result;
 }
 
 }  // namespace
 
-cudaError_t launch_encode_tiles(const EncodeBatch& batch, cudaStream_t stream) {
-  for (unsigned i = 0; i < jpeg::kMcuLayouts; ++i) {
-    const std::uint32_t first = i ? batch.layout_end[i - 1] : 0, end = batch.layout_end[i];
-    if (first == end) continue;
-    const cudaError_t result = jpeg::with_mcu_layout(
-        i, [&](auto layout) { return launch_tiles<decltype(layout)>(batch, first, end, stream); });
+cudaError_t launch_encode_tiles(const EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream) {
+  if (batch.histograms) {
+    cudaError_t result =
+        cudaMemsetAsync(batch.histograms, 0, batch.table_count * sizeof(jpeg::EncodeHistogram), stream);
+    if (result == cudaSuccess)
+      result = launch_by_layout(batch, stream,
+                                [](auto layout) -> TileKernel { return count_tiles<decltype(layout)>; });
     if (result != cudaSuccess) return result;
+    make_tables<<<batch.table_count, 4 * kWarp, 0, stream>>>(batch, outcome);
   }
+  const cudaError_t result =
+      launch_by_layout(batch, stream, [](auto layout) -> TileKernel { return encode_tiles<decltype(layout)>; });
+  if (result != cudaSuccess) return result;
   lay_out_groups<<<batch.group_count, jpeg::GroupLayout::kThreads, 0, stream>>>(batch);
   return cudaGetLastError();
 }

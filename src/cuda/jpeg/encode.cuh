@@ -11,11 +11,12 @@ namespace restride::cuda {
 struct EncodeOutcome {
   jpeg::EncodedPicture* results;  // one a picture
   jpeg::EncodeTotals* totals;
+  jpeg::HuffmanTables* tables;  // those that were made, by tables
 };
 
 // Queues a batch whose descriptors are on the device, in two parts: batch.targets need to be there for the second only.
 // They are in memory of the host, and so is batch.staging.
-cudaError_t launch_encode_tiles(const jpeg::EncodeBatch& batch, cudaStream_t stream);
+cudaError_t launch_encode_tiles(const jpeg::EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream);
 cudaError_t launch_encode_output(const jpeg::EncodeBatch& batch, const EncodeOutcome& outcome, cudaStream_t stream);
 
 }  // namespace restride::cuda

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "coding/jpeg/encode_settings.h"
+#include "coding/jpeg/encode_tables.h"
 #include "formats/jpeg/jpeg.h"
 #include "formats/jpeg/libjpeg.h"
 
@@ -42,6 +43,18 @@ class Encoder final : public ImageEncoder {
   StatePool<Compressor> handles_;
 };
 
+// libjpeg keeps the tables of an optimised or progressive picture for the next one.
+void restore_standard_tables(jpeg_compress_struct& cinfo) {
+  const auto restore = [](JHUFF_TBL& table, const HuffmanCounts& standard) {
+    std::copy(std::begin(standard.counts), std::end(standard.counts), table.bits + 1);
+    std::copy(std::begin(standard.values), std::end(standard.values), table.huffval);
+  };
+  for (int i = 0; i < 2; ++i) {
+    restore(*cinfo.dc_huff_tbl_ptrs[i], standard_huffman_tables().dc[i]);
+    restore(*cinfo.ac_huff_tbl_ptrs[i], standard_huffman_tables().ac[i]);
+  }
+}
+
 // Runs guarded.
 void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, SamplingFactors factors) {
   jpeg_compress_struct& cinfo = handle.cinfo;
@@ -51,6 +64,7 @@ void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, S
   cinfo.input_components = static_cast<int>(wanted.channels);
   cinfo.in_color_space = input_space(wanted.format);
   jpeg_set_defaults(&cinfo);
+  restore_standard_tables(cinfo);
   jpeg_set_quality(&cinfo, quality, TRUE);
   cinfo.dct_method = JDCT_ISLOW;
   cinfo.optimize_coding = job.params->jpeg.optimized_huffman ? TRUE : FALSE;

@@ -38,7 +38,8 @@ class EmulatedEncoder {
     std::vector<std::vector<std::byte>> files;
     for (std::size_t i = 0; i < pictures.size(); ++i) {
       std::vector<std::byte> file(jpeg::kMaxHeaderBytes);
-      file.resize(jpeg::write_encode_header(frames_[i], jpeg::standard_huffman_tables(), file.data()));
+      file.resize(jpeg::write_encode_header(
+          frames_[i], frames_[i].optimized ? made_[i] : jpeg::standard_huffman_tables(), file.data()));
       const auto* data = reinterpret_cast<const std::byte*>(results_[position_[i]].to);
       file.insert(file.end(), data, data + results_[position_[i]].size);
       files.push_back(std::move(file));
@@ -58,7 +59,10 @@ class EmulatedEncoder {
       frames_.push_back(*jpeg::encode_frame(picture.wanted, picture.params));
       described.push_back(jpeg::forward_picture(picture.view, picture.wanted, frames_.back()));
       described.back().tables = static_cast<std::uint32_t>(tables_.size());
-      tables_.push_back({jpeg::quantizers(frames_.back().quality), jpeg::code_tables(jpeg::standard_huffman_tables())});
+      const bool optimized = frames_.back().optimized;
+      tables_.push_back({jpeg::quantizers(frames_.back().quality),
+                         optimized ? jpeg::CodeTables{} : jpeg::code_tables(jpeg::standard_huffman_tables()),
+                         optimized ? frames_.back().components == 3 ? 2U : 1U : 0U});
     }
     descriptors_.resize(pictures.size());
     position_.resize(pictures.size());
@@ -98,6 +102,18 @@ class EmulatedEncoder {
     batch.targets = targets_.data();
     batch.staging = reinterpret_cast<std::uint8_t*>(staging_.data());
     batch.staging_bytes = 16 * staging_.size();
+    histograms_.assign(tables_.size(), {});
+    made_.assign(tables_.size(), {});
+    batch.table_count = static_cast<std::uint32_t>(tables_.size());
+    batch.histograms = histograms_.data();
+    for (unsigned layout = 0; layout < jpeg::kMcuLayouts; ++layout)
+      for (std::uint32_t tile = layout ? batch.layout_end[layout - 1] : 0; tile < batch.layout_end[layout]; ++tile)
+        jpeg::with_mcu_layout(layout, [&](auto kind) { count_tile<decltype(kind)>(batch, tile); });
+    for (std::uint32_t i = 0; i < batch.table_count; ++i)
+      for (unsigned which = 0; which < 4; ++which) {
+        jpeg::HuffmanMaker maker;
+        jpeg::make_optimal_table(batch, i, which, jpeg::LoneThread(), maker, made_[i]);
+      }
     for (unsigned layout = 0; layout < jpeg::kMcuLayouts; ++layout)
       for (std::uint32_t tile = layout ? batch.layout_end[layout - 1] : 0; tile < batch.layout_end[layout]; ++tile)
         jpeg::with_mcu_layout(layout, [&](auto kind) { encode_tile<decltype(kind)>(batch, tile); });
@@ -117,12 +133,24 @@ class EmulatedEncoder {
   }
 
   template <class Layout>
+  static void count_tile(const jpeg::EncodeBatch& batch, std::uint32_t tile) {
+    std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks) + 7) / 8, ~0ULL / 3);
+    const jpeg::TileEncoder<Layout> encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
+    if (!encoder.counts_symbols()) return;
+    for (unsigned thread = 0; thread < jpeg::kTileThreads; ++thread) encoder.transform_rows(thread);
+    for (unsigned thread = 0; thread < jpeg::kTileThreads; ++thread) encoder.transform_columns(thread);
+    for (unsigned thread = 0; thread < jpeg::kTileThreads; ++thread) encoder.clear_counts(thread);
+    for (unsigned thread = 0; thread < jpeg::kTileThreads; ++thread) encoder.count_symbols(thread);
+    for (unsigned thread = 0; thread < jpeg::kTileThreads; ++thread) encoder.add_counts(thread);
+  }
+
+  template <class Layout>
   static void encode_tile(const jpeg::EncodeBatch& batch, std::uint32_t tile) {
     // 64-bit elements for alignment, and exactly as long as shared memory is, so that sanitizers see an overrun.
     std::vector<std::uint64_t> memory((jpeg::TileMemory::bytes(jpeg::TileEncoder<Layout>::kBlocks) + 7) / 8, ~0ULL / 3);
     const jpeg::TileEncoder<Layout> encoder(batch, tile, reinterpret_cast<std::uint32_t*>(memory.data()));
     const auto all = [](auto&& phase) {
-      for (unsigned thread = Layout::kTileThreads; thread-- > 0;) phase(thread);
+      for (unsigned thread = jpeg::kTileThreads; thread-- > 0;) phase(thread);
     };
     all([&](unsigned thread) { encoder.transform_rows(thread); });
     all([&](unsigned thread) { encoder.transform_columns(thread); });
@@ -130,9 +158,9 @@ class EmulatedEncoder {
     std::uint32_t* starts = encoder.starts();
     std::exclusive_scan(starts + encoder.first_block(), starts + encoder.end_block() + 1,
                         starts + encoder.first_block(), std::uint32_t{0});
-    encoder.take_room();
+    encoder.set_room(encoder.take_room());
     all([&](unsigned thread) { encoder.gather_words(thread); });
-    all([&](unsigned thread) { encoder.count_stuffing(thread); });
+    all([&](unsigned thread) { encoder.store_words(thread); });
     encoder.finish();
   }
 
@@ -164,6 +192,8 @@ class EmulatedEncoder {
   std::vector<jpeg::EncodeFrame> frames_;
   std::vector<jpeg::ForwardPicture> descriptors_;
   std::vector<jpeg::EncodeTables> tables_;
+  std::vector<jpeg::EncodeHistogram> histograms_;
+  std::vector<jpeg::HuffmanTables> made_;
   std::vector<jpeg::EncodedTile> encoded_;
   std::vector<jpeg::TilePlace> places_;
   std::vector<jpeg::EncodeGroup> groups_;
