@@ -51,6 +51,7 @@ void Encoder::configure(Compressor& handle, const EncodeJob& job, int quality, S
   cinfo.input_components = static_cast<int>(wanted.channels);
   cinfo.in_color_space = input_space(wanted.format);
   jpeg_set_defaults(&cinfo);
+  handle.use_standard_tables();
   jpeg_set_quality(&cinfo, quality, TRUE);
   cinfo.dct_method = JDCT_ISLOW;
   cinfo.optimize_coding = job.params->jpeg.optimized_huffman ? TRUE : FALSE;

@@ -141,6 +141,18 @@ Compressor::Compressor() {
   arena.install(reinterpret_cast<j_common_ptr>(&cinfo));
 }
 
+void Compressor::use_standard_tables() noexcept {
+  JHUFF_TBL* const tables[] = {cinfo.dc_huff_tbl_ptrs[0], cinfo.ac_huff_tbl_ptrs[0], cinfo.dc_huff_tbl_ptrs[1],
+                               cinfo.ac_huff_tbl_ptrs[1]};
+  for (std::size_t i = 0; i < standard_.size(); ++i) {
+    if (have_standard_)
+      *tables[i] = standard_[i];
+    else
+      standard_[i] = *tables[i];
+  }
+  have_standard_ = true;
+}
+
 Compressor::~Compressor() {
   arena.remove(reinterpret_cast<j_common_ptr>(&cinfo));
   jpeg_destroy_compress(&cinfo);

@@ -3,6 +3,7 @@
 // objects with destructors.
 #pragma once
 
+#include <array>
 #include <csetjmp>
 #include <cstdio>
 
@@ -64,11 +65,17 @@ struct Compressor {
   ~Compressor();
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;
+  // Call after jpeg_set_defaults, which leaves Huffman tables alone that an optimising encode has put in.
+  void use_standard_tables() noexcept;
 
   jpeg_compress_struct cinfo{};
   ErrorManager errors{};
   DestinationManager destination{};
   Arena arena;
+
+ private:
+  std::array<JHUFF_TBL, 4> standard_{};
+  bool have_standard_ = false;
 };
 
 // Runs f(), which may leave by libjpeg's error exit; then the error is given.
