@@ -198,7 +198,7 @@ class Decoder final : public FormatDecoder {
       call->conversions.push_back(
           conversion_of(jobs[i], view.data, view.row_stride, view.pixel_stride, view.channel_stride));
     }
-    return end_call(*call, stream);
+    return end_call(*call, stream, false);  // decode() waits in any case
   }
 
   static std::size_t place(std::span<const DecodeJob> jobs, std::vector<Landing>& landings) {
