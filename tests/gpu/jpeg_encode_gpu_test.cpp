@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JPEG encoder of the GPU, through its runtime: bytes against the CPU encoder's, order on streams, memory, and times.
-// Timings are printed; `--gtest_filter=*Times*` gives them alone. Photographs for them: raw 640 x 427 RGB files named in
-// RESTRIDE_PHOTOS, separated by colons; without them generated pictures are timed.
+// The JPEG encoder of the GPU, through its runtime: bytes against the CPU encoder's, order on streams, memory, and
+// times. Timings are printed; `--gtest_filter=*Times*` gives them alone. Photographs for them: raw 640 x 427 RGB files
+// named in RESTRIDE_PHOTOS, separated by colons; without them generated pictures are timed.
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ namespace restride::test {
 namespace {
 
 using Css = ChromaSubsampling;
-constexpr Css kSubsamplings[] = {Css::css_444, Css::css_422, Css::css_420, Css::css_440,
+constexpr Css kSubsamplings[] = {Css::css_444, Css::css_422, Css::css_420,  Css::css_440,
                                  Css::css_411, Css::css_410, Css::css_410v, Css::css_gray};
 
 EncodeParams params_for(Css subsampling, double quality) {
@@ -73,14 +73,14 @@ void fill(Source& source, unsigned seed, bool noise) {
   for (std::uint32_t y = 0; y < v.spec.height; ++y)
     for (std::uint32_t x = 0; x < v.spec.width; ++x)
       for (unsigned c = 0; c < v.spec.channels; ++c)
-        *v.at(x, y, c) = static_cast<std::byte>(
-            noise ? random()
-                  : static_cast<unsigned>(128 + 80 * std::sin((x + seed) / (7.0 + 3 * c)) + 30 * std::cos(y / 5.0) +
-                                          random() % 7));
+        *v.at(x, y, c) =
+            static_cast<std::byte>(noise ? random()
+                                         : static_cast<unsigned>(128 + 80 * std::sin((x + seed) / (7.0 + 3 * c)) +
+                                                                 30 * std::cos(y / 5.0) + random() % 7));
 }
 
-Source make(std::uint32_t width, std::uint32_t height, SampleFormat format, unsigned padding, const EncodeParams& params,
-            bool noise = false) {
+Source make(std::uint32_t width, std::uint32_t height, SampleFormat format, unsigned padding,
+            const EncodeParams& params, bool noise = false) {
   Source source(width, height, format, padding, params);
   fill(source, width * 131 + height, noise);
   source.upload();
@@ -159,7 +159,8 @@ class JpegEncodeGpu : public ::testing::Test {
       const auto expected = reference(sources[i]), found = bytes(i);
       if (expected == found) continue;
       if (++count > 3) continue;
-      const auto at = std::mismatch(expected.begin(), expected.end(), found.begin(), found.end()).first - expected.begin();
+      const auto at =
+          std::mismatch(expected.begin(), expected.end(), found.begin(), found.end()).first - expected.begin();
       const ImageSpec& spec = sources[i].view.spec;
       ADD_FAILURE() << "picture " << i << " " << spec.width << "x" << spec.height << " format "
                     << static_cast<int>(spec.format) << " subsampling "
@@ -313,7 +314,8 @@ void draw_scene(Source& source, const Photo& photo, unsigned seed) {
       const std::size_t from = 3 * (static_cast<std::size_t>(iy) * Photo::kWidth + ix);
       for (unsigned c = 0; c < 3; ++c) {
         const auto at = [&](int dx, int dy) { return photo.data[from + 3 * (dy * Photo::kWidth + dx) + c]; };
-        const float value = (at(0, 0) * (1 - ax) + at(1, 0) * ax) * (1 - ay) + (at(0, 1) * (1 - ax) + at(1, 1) * ax) * ay;
+        const float value =
+            (at(0, 0) * (1 - ax) + at(1, 0) * ax) * (1 - ay) + (at(0, 1) * (1 - ax) + at(1, 1) * ax) * ay;
         const float grained = value + grain[random() & 0xffff];
         *v.at(x, y, c) = static_cast<std::byte>(static_cast<int>(std::clamp(grained + 0.5F, 0.0F, 255.0F)));
       }

@@ -23,15 +23,15 @@ void add_codecs(std::vector<DeviceCodec>& to) {
   if (nvjpeg2k())
     to.push_back({"jpeg2k", BackendKind::gpu_only, "nvjpeg2k", true, make_jpeg2000_decoder, make_jpeg2000_encoder,
                   version<Which::nvjpeg2k>});
-  if (nvtiff()) to.push_back({"tiff", BackendKind::gpu_only, "nvtiff", true, make_tiff_decoder, nullptr,
-                              version<Which::nvtiff>});
+  if (nvtiff())
+    to.push_back({"tiff", BackendKind::gpu_only, "nvtiff", true, make_tiff_decoder, nullptr, version<Which::nvtiff>});
   if (nvjpeg()) {
-    to.push_back({"jpeg", BackendKind::hw_gpu_only, "nvjpeg_hw", false, make_jpeg_hw_decoder, nullptr,
-                  version<Which::nvjpeg>});
+    to.push_back(
+        {"jpeg", BackendKind::hw_gpu_only, "nvjpeg_hw", false, make_jpeg_hw_decoder, nullptr, version<Which::nvjpeg>});
     to.push_back({"jpeg", BackendKind::hybrid_cpu_gpu, "nvjpeg", false, make_jpeg_hybrid_decoder, make_jpeg_encoder,
                   version<Which::nvjpeg>});
-    to.push_back({"jpeg", BackendKind::gpu_only, "nvjpeg_gpu", false, make_jpeg_gpu_decoder, nullptr,
-                  version<Which::nvjpeg>});
+    to.push_back(
+        {"jpeg", BackendKind::gpu_only, "nvjpeg_gpu", false, make_jpeg_gpu_decoder, nullptr, version<Which::nvjpeg>});
   }
 }
 

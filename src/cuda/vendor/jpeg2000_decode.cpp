@@ -208,7 +208,7 @@ class Decoder final : public FormatDecoder {
       jobs[i].wrote = true;
       call->conversions.push_back(conversion_of(jobs[i], first, landing.row, landing.pixel, landing.channel));
     }
-    return end_call(*call, stream);
+    return end_call(*call, stream, any_pinned(jobs));
   }
 
   // Chooses the job's landing; staging is taken from `at` on. Returns what is used up to then.
@@ -290,7 +290,6 @@ class Decoder final : public FormatDecoder {
                                            : decode_image(job, landing, engine, *lane);
     }
     RESTRIDE_TRY(lane->finish(handle(stream)));
-    if (status && pinned(bytes.data())) status = lane->wait();
     return status;
   }
 

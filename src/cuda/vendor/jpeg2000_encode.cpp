@@ -28,7 +28,16 @@ class EncodeLane final : public Lane {
   }
   Status open() {
     RESTRIDE_TRY(Lane::open());
-    RESTRIDE_TRY(check_nvjpeg2k(api_.EncodeStateCreate(encoder_, &state), "nvjpeg2kEncodeStateCreate"));
+    return check_nvjpeg2k(api_.EncodeStateCreate(encoder_, &state), "nvjpeg2kEncodeStateCreate");
+  }
+
+  // Parameters for this kind of encode. What was set once is never forgotten by them: a PSNR that was asked for makes
+  // the next lossless encode lossy, and is an error for HT.
+  Status renew_params(int quality_kind) {
+    if (params && quality_kind == kind_) return {};
+    if (params) (void)api_.EncodeParamsDestroy(params);
+    params = nullptr;
+    kind_ = quality_kind;
     return check_nvjpeg2k(api_.EncodeParamsCreate(&params), "nvjpeg2kEncodeParamsCreate");
   }
 
@@ -38,6 +47,7 @@ class EncodeLane final : public Lane {
  private:
   const Nvjpeg2k& api_;
   nvj2k::Encoder* encoder_;
+  int kind_ = -1;
 };
 
 // Resolutions that the picture (or its tiles) can have: the smallest side is halved down to 1 at most.
@@ -131,14 +141,19 @@ class EncodeEngine {
         "nvjpeg2kEncodeParamsSetInputFormat");
   }
 
+  // HT has no search for a PSNR; as on the CPU, a step is computed from it.
+  static bool by_step(const EncodeParams& params) noexcept {
+    return params.jpeg2k.ht || params.quality_type == QualityType::quantization_step;
+  }
+
   // The meaning of quality is that of the other encoders (formats/jpeg2000/quality.h); a step is relative to the range
   // of samples there and in units of samples here.
   Status set_quality(EncodeLane& lane, const EncodeParams& params, const ImageSpec& spec) {
-    const bool by_step = params.jpeg2k.ht || params.quality_type == QualityType::quantization_step;
-    const double value = by_step ? std::ldexp(jpeg2000::quantization_step(params), static_cast<int>(spec.bits()))
-                                 : jpeg2000::target_psnr(params);
+    const bool step = by_step(params);
+    const double value = step ? std::ldexp(jpeg2000::quantization_step(params), static_cast<int>(spec.bits()))
+                              : jpeg2000::target_psnr(params);
     return check_nvjpeg2k(
-        api_->EncodeParamsSpecifyQuality(lane.params, by_step ? nvj2k::kQualityStep : nvj2k::kQualityPsnr, value),
+        api_->EncodeParamsSpecifyQuality(lane.params, step ? nvj2k::kQualityStep : nvj2k::kQualityPsnr, value),
         "nvjpeg2kEncodeParamsSpecifyQuality");
   }
 

@@ -141,11 +141,9 @@ class HwDecoder final : public FormatDecoder {
     RESTRIDE_ASSIGN(HwEngine * engine, engines().get(stream.device));
     RESTRIDE_ASSIGN(Held<Call> call, begin_call(stream.device));
     std::size_t bytes = 0;
-    bool from_pinned = false;
     for (DecodeJob& job : jobs) {
       job.status = has_end(job.request) ? Status() : Status(no_end());
       bytes += aligned(whole_bytes(job));
-      from_pinned = from_pinned || pinned(job.request.bytes.data());
     }
     RESTRIDE_ASSIGN(std::byte * memory, call->reserve(bytes));
     auto batch = batches_.lease();
@@ -156,14 +154,14 @@ class HwDecoder final : public FormatDecoder {
         if (job.status && job.plan.native.channels == channels) batch->add(job, at);
         at += aligned(whole_bytes(job));
       }
-      if (!batch->jobs.empty()) RESTRIDE_TRY(run_batch(*engine, *batch, stream, from_pinned));
+      if (!batch->jobs.empty()) RESTRIDE_TRY(run_batch(*engine, *batch, stream));
     }
     std::byte* at = memory;
     for (DecodeJob& job : jobs) {
       if (job.status) deliver(job, at, *call);
       at += aligned(whole_bytes(job));
     }
-    return end_call(*call, stream);
+    return end_call(*call, stream, any_pinned(jobs));
   }
 
   static void deliver(DecodeJob& job, const std::byte* whole, Call& call) {
@@ -174,7 +172,7 @@ class HwDecoder final : public FormatDecoder {
     call.conversions.push_back(conversion_of(job, whole + window.y * row + window.x * pixel, row, pixel, 1));
   }
 
-  Status run_batch(HwEngine& engine, Batch& batch, Stream stream, bool from_pinned) const {
+  Status run_batch(HwEngine& engine, Batch& batch, Stream stream) const {
     RESTRIDE_ASSIGN(Held<HwLane> lane, engine.lane(index_));
     const Nvjpeg& api = *engine.api;
     nvj::Handle* handle = engine.handle[index_];
@@ -195,8 +193,7 @@ class HwDecoder final : public FormatDecoder {
         batch.jobs[i]->status = some(i, 1);
       }
     }
-    RESTRIDE_TRY(lane->finish(cuda::handle(stream)));
-    return from_pinned ? lane->wait() : Status();
+    return lane->finish(cuda::handle(stream));
   }
 
   // Leaves in the batch what the engines say they take.

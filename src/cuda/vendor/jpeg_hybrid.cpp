@@ -165,7 +165,7 @@ class HybridDecoder final : public FormatDecoder {
     });
     for (std::size_t i = 0; i < jobs.size(); ++i)
       if (jobs[i].status && !(*landings)[i].direct) deliver(jobs[i], (*landings)[i], memory, *call);
-    return end_call(*call, stream);
+    return end_call(*call, stream, any_pinned(jobs));
   }
 
   static std::size_t place(std::span<DecodeJob> jobs, Landings& landings) {
@@ -192,7 +192,6 @@ class HybridDecoder final : public FormatDecoder {
     RESTRIDE_TRY(lane->follow(call.mark()));
     Status status = decode_on(job, landing, memory, engine, *lane);
     RESTRIDE_TRY(lane->finish(handle(stream)));
-    if (status && pinned(job.request.bytes.data())) status = lane->wait();
     return status;
   }
 

@@ -145,9 +145,10 @@ Status convert(Call& call, Stream stream) {
   return status;
 }
 
-Status end_call(Call& call, Stream stream) {
+Status end_call(Call& call, Stream stream, bool wait) {
   Status status = convert(call, stream);
   Status ended = call.finish_on(handle(stream));
+  if (wait && ended) ended = call.wait();
   return status ? std::move(ended) : std::move(status);
 }
 
@@ -184,13 +185,15 @@ bool plain_rows(const ImageView& view) noexcept {
          view.pixel_stride == pixel && (planes || view.spec.channels == 1 || view.channel_stride == sample);
 }
 
-bool pinned(const void* data) noexcept {
-  cudaPointerAttributes attributes{};
-  if (cudaPointerGetAttributes(&attributes, data) != cudaSuccess) {
-    (void)cudaGetLastError();
-    return false;
-  }
-  return attributes.type == cudaMemoryTypeHost || attributes.type == cudaMemoryTypeManaged;
+bool any_pinned(std::span<const DecodeJob> jobs) noexcept {
+  return std::any_of(jobs.begin(), jobs.end(), [](const DecodeJob& job) {
+    cudaPointerAttributes attributes{};
+    if (cudaPointerGetAttributes(&attributes, job.request.bytes.data()) != cudaSuccess) {
+      (void)cudaGetLastError();
+      return false;
+    }
+    return attributes.type == cudaMemoryTypeHost || attributes.type == cudaMemoryTypeManaged;
+  });
 }
 
 }  // namespace restride::cuda::vendor

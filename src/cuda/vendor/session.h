@@ -209,8 +209,8 @@ class Call final : public Lane {
 Result<Held<Call>> begin_call(int device);
 // Queues all conversions of `call` on `stream`, in one launch.
 Status convert(Call& call, Stream stream);
-// The same, and ends the call there.
-Status end_call(Call& call, Stream stream);
+// The same, and ends the call there; `wait`: returns only when the GPU has passed that point.
+Status end_call(Call& call, Stream stream, bool wait);
 void trim_calls();
 
 // What turns pixels at `data` (as job.plan.native, the window's first pixel at `data`) into the job's target.
@@ -221,8 +221,9 @@ DeviceConversion conversion_of(const EncodeJob& job, const ImageView& to) noexce
 
 // True if `view` has interleaved, dense pixels (or is one plane of them) and rows downwards: what libraries can take.
 bool plain_rows(const ImageView& view) noexcept;
-// True if the GPU reads `data` directly, so that a copy from it may still run when a call returns.
-bool pinned(const void* data) noexcept;
+// True if the GPU reads a job's bytes directly: then copies from them may still run when all is queued, and the bytes
+// are the caller's again when the call returns.
+bool any_pinned(std::span<const DecodeJob> jobs) noexcept;
 
 constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 255) & ~std::size_t{255}; }
 

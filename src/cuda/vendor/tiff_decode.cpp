@@ -16,6 +16,9 @@ using tiff::Photometric;
 
 constexpr std::size_t kLanes = 32;
 constexpr const char* kModule = "nvtiff_cuda_decoder";
+// nvCOMP inflates a strip by one warp. On an H100 with 16 CPU cores a picture of 1920 x 1280 takes 6.4 ms alone and 1.1
+// ms in a batch of eight, where the CPU takes 2.6 and 2.1 ms.
+constexpr std::ptrdiff_t kWorthDeflate = 4;
 
 Status check_nvtiff(int status, const char* function) {
   if (status == nvt::success) [[likely]]
@@ -116,6 +119,11 @@ Status check_takes(const Directory& d) {
   return {};
 }
 
+bool deflated(const DecodeJob& job) noexcept {
+  const Compression compression = directory_of(job.request).compression;
+  return compression == Compression::deflate || compression == Compression::old_deflate;
+}
+
 struct Landing {
   std::size_t offset = 0;
   bool direct = false;
@@ -175,9 +183,13 @@ class Decoder final : public FormatDecoder {
     work.lanes.assign(jobs.size(), nullptr);
     RESTRIDE_ASSIGN(std::byte * memory, call->reserve(bytes));
     RESTRIDE_TRY(call->fork(handle(stream)));
+    const bool worth_deflate = std::count_if(jobs.begin(), jobs.end(), deflated) >= kWorthDeflate;
     context.executor.for_each(jobs.size(), [&](std::size_t i) {
       const DeviceScope scope(stream.device);
-      jobs[i].status = decode_one(jobs[i], work.landings[i], memory, work.lanes[i], engine, *call, stream);
+      if (!worth_deflate && deflated(jobs[i]))
+        jobs[i].status = fail(Errc::unsupported, "nvTIFF: so few pictures with Deflate are faster on the CPU");
+      else
+        jobs[i].status = decode_one(jobs[i], work.landings[i], memory, work.lanes[i], engine, *call, stream);
     });
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       if (!jobs[i].status || work.landings[i].direct) continue;
@@ -186,7 +198,7 @@ class Decoder final : public FormatDecoder {
       call->conversions.push_back(
           conversion_of(jobs[i], view.data, view.row_stride, view.pixel_stride, view.channel_stride));
     }
-    return end_call(*call, stream);
+    return end_call(*call, stream, false);  // decode() waits in any case
   }
 
   static std::size_t place(std::span<const DecodeJob> jobs, std::vector<Landing>& landings) {
