@@ -44,7 +44,7 @@ struct CodeStreamView {
   std::uint32_t image_idx = 0;
   std::optional<Region> region;
   std::optional<std::uint64_t> bitstream_offset;  // TIFF: start at the directory at this offset
-  std::uint32_t limit_images = 0;                 // 0: no limit
+  std::uint32_t limit_images = 0;                 // 0: no limit; more than 1: a stream of so many images
 };
 
 struct StreamInfo;

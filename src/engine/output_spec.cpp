@@ -40,6 +40,10 @@ Channels channels_for(const ImageSpec& stored, ColorSpec color) {
       return {SampleFormat::i_y, ColorSpec::gray, 1};
     case ColorSpec::sycc:
       return {SampleFormat::i_ycc, ColorSpec::sycc, 3};
+    case ColorSpec::cmyk:
+      return {SampleFormat::i_cmyk, ColorSpec::cmyk, 4};
+    case ColorSpec::ycck:
+      return {SampleFormat::i_ycck, ColorSpec::ycck, 4};
     default:
       return unchanged_channels(stored);
   }

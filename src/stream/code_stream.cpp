@@ -122,9 +122,12 @@ Result<CodeStream> CodeStream::sub(const CodeStreamView& view) const {
   // A view shows one image: index 0 of it is that image.
   const std::size_t shown = view_ && !reparse ? 1 : info->images.size();
   if (view.image_idx >= shown)
-    return fail(Errc::invalid_argument, "Image index #%u out of range (0, %zu)", view.image_idx, shown - 1);
+    return fail(Errc::invalid_argument, "%sImage index #%u out of range (0, %zu)",
+                view_ && !reparse ? "Cannot apply nonzero image_idx to a sub code stream. " : "", view.image_idx,
+                shown - 1);
   if (!view_ || reparse) merged.image_idx = view.image_idx;
-  result.view_ = merged;
+  const bool a_shorter_stream = reparse && view.limit_images > 1 && view.image_idx == 0 && !merged.region;
+  if (!a_shorter_stream) result.view_ = merged;
   return result;
 }
 
