@@ -37,6 +37,9 @@ struct ImageInfo {
   std::optional<std::uint64_t> next_ifd_offset;  // TIFF: the directory after it
   std::vector<std::uint64_t> subifd_offsets;     // TIFF: tag 330
   std::uint32_t max_reduce = 0;                  // resolution levels that can be dropped (halvings)
+  // TIFF: the images that are this one halved once, twice, ...: 1 + an index among all images of the file, those of
+  // SubIFDs at the end; 0: there is none of that size.
+  std::vector<std::uint32_t> overviews;
 };
 
 // Selects a part of a stream.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from ._batch import slots
 from ._code_stream import CodeStream
 from ._enums import BackendKind
 from ._errors import CodecWarning, Error, make_error
@@ -20,6 +22,8 @@ from ._metadata import get_metadata
 from ._params import Backend, DecodeParams, EncodeParams
 
 _MISSING: Any = object()
+_LOG = logging.getLogger("restride")  # quiet unless the program sets logging up
+_LOG.addHandler(logging.NullHandler())
 _ON_ERROR = ("none", "raise", "return")
 _DEFAULT_DECODE = DecodeParams()
 _DEFAULT_ENCODE = EncodeParams()
@@ -39,6 +43,7 @@ class _Codec:
 
     _native_type: Any
     _what: str
+    _frames = 4  # from a warning to the caller's line
 
     def __init__(self, device_id: int = -1, max_num_cpu_threads: int = 0, backends: Any = None, options: str = "", *,
                  on_error: str = "none", exact: bool = True) -> None:  # fmt: skip
@@ -79,8 +84,10 @@ class _Codec:
                 continue
             if policy == "raise":
                 raise error
+            text = f"image #{i} was not {self._what[:-1]}d: {error}"
+            _LOG.info(text)
             if policy == "none":
-                warnings.warn(CodecWarning(f"image #{i} was not {self._what[:-1]}d: {error}", i, error), stacklevel=4)
+                warnings.warn(CodecWarning(text, i, error), stacklevel=self._frames)
             results[i] = error if policy == "return" else None
         return results
 
@@ -115,30 +122,43 @@ class Decoder(_Codec):
 
     _native_type = _core.Decoder
     _what = "decoder"
+    _frames = 5
 
     def decode(self, src: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
-               params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None,
-               srcs: Any = _MISSING) -> Any:  # fmt: skip
-        """Decodes one source into an Image, or a list of sources into a list; into ``image`` or ``images`` where given."""
-        src = _one_of("decode", "src", src, "srcs", srcs)
+               params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None, srcs: Any = _MISSING,
+               out: Any = None) -> Any:  # fmt: skip
+        """Decodes one source into an Image, or a list of sources into a list; into ``image`` or ``images`` where given.
+
+        ``out``: one array for the whole batch, in host or device memory, (N, H, W, C), or (N, C, H, W) with a P_ sample_format;
+        picture i goes to out[i], which must have exactly its shape and type, and the Images returned are views of it. A list
+        shorter than N fills the first places.
+        """
+        return self._call(_one_of("decode", "src", src, "srcs", srcs), image, images, params, cuda_stream, on_error, out)
+
+    def read(self, path: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
+             params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None, paths: Any = _MISSING,
+             out: Any = None) -> Any:  # fmt: skip
+        """As decode(): sources of all kinds are taken by both."""
+        return self._call(_one_of("read", "path", path, "paths", paths), image, images, params, cuda_stream, on_error, out)
+
+    def _call(self, src: Any, image: Image | None, images: Sequence[Image | None] | None, params: DecodeParams | None,
+              cuda_stream: int, on_error: str | None, out: Any) -> Any:  # fmt: skip
         if params is not None and not isinstance(params, DecodeParams):
             raise TypeError(f"decode(): incompatible function arguments: params is a {type(params).__name__}, not DecodeParams")
         if isinstance(src, (int, np.integer)):
             raise TypeError("decode(): incompatible function arguments: a number is no source")
-        if _is_batch(src):
-            if image is not None:
-                raise TypeError("decode(): a list of sources takes images=, not image=")
+        if not _is_batch(src):
+            if images is not None or out is not None:
+                raise TypeError("decode(): a single source takes image=, not images= or out=")
+            return self._decode([src], [image], params, cuda_stream, on_error)[0]
+        if image is not None:
+            raise TypeError("decode(): a list of sources takes images=, not image=")
+        if out is None:
             return self._decode(list(src), None if images is None else list(images), params, cuda_stream, on_error)
         if images is not None:
-            raise TypeError("decode(): a single source takes image=, not images=")
-        return self._decode([src], [image], params, cuda_stream, on_error)[0]
-
-    def read(self, path: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
-             params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None,
-             paths: Any = _MISSING) -> Any:  # fmt: skip
-        """As decode(): sources of all kinds are taken by both."""
-        source = _one_of("read", "path", path, "paths", paths)
-        return self.decode(source, image=image, images=images, params=params, cuda_stream=cuda_stream, on_error=on_error)
+            raise TypeError("decode(): give either images= or out=")
+        places = slots(out, len(src), int((params or _DEFAULT_DECODE).sample_format) % 2 == 1, cuda_stream)
+        return self._decode(list(src), places, params, cuda_stream, on_error, exact_shape=True)
 
     def get_metadata(self, code_stream: Any, *, kind: int | None = None, id: int | None = None) -> Any:
         """What ``code_stream`` (or bytes, or a path) says beside its pixels: a list of Metadata, empty where there is nothing.
@@ -151,7 +171,7 @@ class Decoder(_Codec):
         return get_metadata(_stream_of(code_stream), kind, id)
 
     def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None,
-                cuda_stream: int, on_error: str | None) -> list[Any]:  # fmt: skip
+                cuda_stream: int, on_error: str | None, exact_shape: bool = False) -> list[Any]:  # fmt: skip
         if images is not None and len(images) != len(sources):
             raise ValueError(f"Size mismatch - images list has {len(images)} items, but code_streams list has {len(sources)} items.")
         for i in images or ():
@@ -170,7 +190,7 @@ class Decoder(_Codec):
                 errors[i] = make_error("invalid_argument", "the decoder was closed by its with block")
             return self._settle(results, errors, on_error)
         statuses = self._native.decode([streams[i] for i in work], [results[i] for i in work], (params or _DEFAULT_DECODE)._tuple(),
-                                       cuda_stream)  # fmt: skip
+                                       cuda_stream, exact_shape)  # fmt: skip
         refused = None
         for i, status in zip(work, statuses):
             if status is not None:

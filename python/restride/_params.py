@@ -57,11 +57,13 @@ class DecodeParams:
     color_spec: SRGB, GRAY, SYCC or UNCHANGED.
     allow_any_depth: False gives uint8; True the stream's own type and precision.
     sample_format: I_AUTO_COMPONENTS or P_AUTO_COMPONENTS (channels follow from color_spec), or a definite one.
-    reduce: halvings of the size (JPEG 0 to 3, JPEG 2000 up to its decomposition levels).
+    reduce: halvings of the size (JPEG 0 to 3, JPEG 2000 up to its decomposition levels, TIFF where it holds overviews).
+    fit_within: (height, width) that the picture must fit within: it is halved as often as that takes, or refused.
     max_pixels, max_memory: refuse larger pictures before memory is taken; None: the library's defaults.
     """
 
-    __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "max_pixels", "max_memory")
+    __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "fit_within",
+                 "max_pixels", "max_memory")  # fmt: skip
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class DecodeParams:
         sample_format: int = SampleFormat.I_AUTO_COMPONENTS,
         *,
         reduce: int = 0,
+        fit_within: tuple[int, int] | None = None,
         max_pixels: int | None = None,
         max_memory: int | None = None,
     ) -> None:
@@ -79,6 +82,7 @@ class DecodeParams:
         self.allow_any_depth = allow_any_depth
         self.sample_format = sample_format
         self.reduce = reduce
+        self.fit_within = fit_within
         self.max_pixels = max_pixels
         self.max_memory = max_memory
 
@@ -94,8 +98,11 @@ class DecodeParams:
                              "for the chosen color_spec, or set sample_format to UNKNOWN / I_UNCHANGED / P_UNCHANGED.")  # fmt: skip
         if not 0 <= self.reduce <= 32:
             raise ValueError(f"reduce={self.reduce} is outside 0 to 32")
+        fit = (0, 0) if self.fit_within is None else (int(self.fit_within[0]), int(self.fit_within[1]))
+        if self.fit_within is not None and min(fit) < 1:
+            raise ValueError(f"fit_within={self.fit_within} has no room for a pixel")
         return (bool(self.apply_exif_orientation), int(self.color_spec), int(self.sample_format), bool(self.allow_any_depth),
-                int(self.reduce), self.max_pixels, self.max_memory)  # fmt: skip
+                int(self.reduce), self.max_pixels, self.max_memory, fit)  # fmt: skip
 
 
 class JpegEncodeParams:
