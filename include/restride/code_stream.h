@@ -37,6 +37,9 @@ struct ImageInfo {
   std::optional<std::uint64_t> next_ifd_offset;  // TIFF: the directory after it
   std::vector<std::uint64_t> subifd_offsets;     // TIFF: tag 330
   std::uint32_t max_reduce = 0;                  // resolution levels that can be dropped (halvings)
+  // TIFF: the images that are this one halved once, twice, ...: 1 + an index among all images of the file, those of
+  // SubIFDs at the end; 0: there is none of that size.
+  std::vector<std::uint32_t> overviews;
 };
 
 // Selects a part of a stream.
@@ -44,7 +47,7 @@ struct CodeStreamView {
   std::uint32_t image_idx = 0;
   std::optional<Region> region;
   std::optional<std::uint64_t> bitstream_offset;  // TIFF: start at the directory at this offset
-  std::uint32_t limit_images = 0;                 // 0: no limit
+  std::uint32_t limit_images = 0;                 // 0: no limit; more than 1: a stream of so many images
 };
 
 struct StreamInfo;

@@ -24,7 +24,12 @@ struct DecodeParams {
   ColorSpec color = ColorSpec::srgb;                // srgb, gray, sycc or unchanged
   SampleFormat format = SampleFormat::i_unchanged;  // i_ or p_unchanged: channels follow from `color`
   bool allow_any_depth = false;                     // false: 8 bit unsigned; true: the stream's own type
-  std::uint8_t reduce = 0;                          // halvings of the size: JPEG 0 to 3, JPEG 2000 by its levels
+  // Halvings of the size: JPEG 0 to 3, JPEG 2000 by its levels, TIFF by the overviews it holds. Regions are then in the
+  // reduced picture's coordinates.
+  std::uint8_t reduce = 0;
+  // Both not 0: as few more halvings as make the picture, as displayed, this large at most.
+  std::uint32_t fit_width = 0, fit_height = 0;
+  bool exact_shape = false;  // refuse a picture that differs from the image given in size, channels or type
   Limits limits;
 };
 

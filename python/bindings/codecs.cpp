@@ -23,8 +23,10 @@ nb::list report(const std::vector<Status>& statuses) {
   return out;
 }
 
-// (apply_exif_orientation, color, format, allow_any_depth, reduce, max_pixels or None, max_memory or None)
-using DecodeTuple = std::tuple<bool, int, int, bool, int, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
+// (apply_exif_orientation, color, format, allow_any_depth, reduce, max_pixels or None, max_memory or None,
+// (fit_height, fit_width))
+using DecodeTuple = std::tuple<bool, int, int, bool, int, std::optional<std::uint64_t>, std::optional<std::uint64_t>,
+                               std::tuple<std::uint32_t, std::uint32_t>>;
 
 DecodeParams params_of(const DecodeTuple& t) {
   DecodeParams p;
@@ -35,15 +37,18 @@ DecodeParams params_of(const DecodeTuple& t) {
   p.reduce = static_cast<std::uint8_t>(std::get<4>(t));
   if (const auto& pixels = std::get<5>(t)) p.limits.max_pixels = *pixels;
   if (const auto& memory = std::get<6>(t)) p.limits.max_memory = *memory;
+  std::tie(p.fit_height, p.fit_width) = std::get<7>(t);
   return p;
 }
 
-nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Image*> out, const DecodeTuple& params,
-                std::uintptr_t stream) {
+nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Image*> out, const DecodeTuple& values,
+                std::uintptr_t stream, bool exact_shape) {
   std::vector<Status> statuses(in.size());
+  DecodeParams params = params_of(values);
+  params.exact_shape = exact_shape;
   {
     const nb::gil_scoped_release release;
-    self.decode(in, out, statuses, params_of(params), stream_of(stream, self.device()));
+    self.decode(in, out, statuses, params, stream_of(stream, self.device()));
   }
   return report(statuses);
 }
@@ -108,7 +113,8 @@ void bind_codecs(nb::module_& m) {
               const std::string& options, bool exact) {
              new (self) Decoder(unwrap(Decoder::create(options_of(device, threads, backends, options, exact))));
            })
-      .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"), nb::arg("stream"))
+      .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"), nb::arg("stream"),
+           nb::arg("exact_shape"))
       .def_prop_ro("device", &Decoder::device)
       .def_prop_ro("output_memory", [](const Decoder& self) { return static_cast<int>(self.output_memory()); });
   nb::class_<Encoder>(m, "Encoder")

@@ -42,6 +42,7 @@ NB_MODULE(_core, m) {
   using namespace restride::python;
   m.doc() = "Native part of restride; use the restride package.";
   m.attr("version") = RESTRIDE_PYTHON_VERSION;
+  m.attr("cuda_version") = RESTRIDE_CUDA_VERSION;
   bind_code_stream(m);
   bind_image(m);
   bind_dlpack(m);

@@ -32,6 +32,8 @@ from ._metadata import Metadata
 from ._params import Backend, CodeStreamView, DecodeParams, EncodeParams, Jpeg2kEncodeParams, JpegEncodeParams, Region
 
 __version__: str = _core.version
+__cuda_version__: int = _core.cuda_version  # of the toolkit that the GPU part was built with, as 13000; 0 where there is none
+__git_sha__ = ""
 NVIMGCODEC_DEVICE_CPU_ONLY = -99999
 NVIMGCODEC_DEVICE_CURRENT = -1
 

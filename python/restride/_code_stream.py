@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from . import _core
 from ._enums import ChromaSubsampling, ColorSpec, SampleFormat
+from ._errors import Error, NotFoundError
 from ._params import CodeStreamView, Region
 
 DTYPES = tuple(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"))
@@ -34,17 +36,23 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
             native = native._sub(0, None, [], offset, limit_images)
         super().__init__(native)
         self._view: CodeStreamView | None = None
+        if offset is not None:
+            self._view = CodeStreamView(0, None, offset, limit_images)
 
     def _make(self, source: Any, second: Any, pin_memory: bool) -> Any:
         if isinstance(source, (int, np.integer)):
             if source < 0:
-                raise ValueError("a capacity cannot be negative")
+                raise self._refused(f"a capacity of {source}")
             return _core.CodeStream._create(int(source), bool(pin_memory if second is None else second))
         if isinstance(source, (str, os.PathLike)):
             try:
                 return _core.CodeStream._open(os.fspath(source))
-            except FileNotFoundError as error:
-                raise FileNotFoundError(2, f"Failed to create code stream: {error}", os.fspath(source)) from None
+            except NotFoundError as error:
+                named = NotFoundError(f"Failed to create code stream: {error.message}")
+                named.errno, named.strerror, named.filename = errno.ENOENT, named.message, os.fspath(source)
+                raise named from None
+        if isinstance(source, list):
+            source = np.asarray(source, dtype=np.uint8)
         if isinstance(source, np.ndarray):
             if source.ndim != 1:
                 raise ValueError(f"array has incorrect number of dimensions: {source.ndim}; expected 1")
@@ -52,10 +60,14 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
         elif hasattr(source, "read"):
             source = source.read()
         if not isinstance(source, (bytes_type, bytearray, memoryview, np.ndarray)):
-            raise TypeError(f"CodeStream(): incompatible function arguments: {type(source).__name__}; give a path, bytes, a "
-                            "one-dimensional uint8 array, an open binary file or a capacity")  # fmt: skip
+            raise self._refused(f"a {type(source).__name__}")
         self._source = source
         return _core.CodeStream._borrow(source)
+
+    @staticmethod
+    def _refused(what: str) -> TypeError:
+        return TypeError(f"__init__(): incompatible constructor arguments. CodeStream takes a path, bytes, a one-dimensional uint8 array, "
+                         f"an open binary file or a capacity, not {what}")  # fmt: skip
 
     @classmethod
     def _of(cls, native: Any, source: Any, view: CodeStreamView | None) -> CodeStream:
@@ -71,30 +83,38 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
         if isinstance(image_idx, CodeStreamView):
             view = image_idx
         if view is None:
-            view = CodeStreamView(image_idx, region, bitstream_offset, limit_images)
-        if not isinstance(view.image_idx, (int, np.integer)) or view.image_idx < 0:
-            raise TypeError("get_sub_code_stream(): incompatible function arguments: image_idx must be an integer of 0 or more")
+            try:
+                view = CodeStreamView(image_idx, region, bitstream_offset, limit_images)
+            except TypeError as error:
+                reason = str(error).partition("arguments. ")[2] or str(error)
+                raise TypeError(f"get_sub_code_stream(): incompatible function arguments. {reason}") from None
         rect = None
         fill: list[float] = []
-        if view.region is not None and view.region.ndim:
+        if view.region is not None:
             r = view.region
             if r.ndim != 2:
                 raise RuntimeError(f"a region of an image has 2 dimensions (y, x), not {r.ndim}")
             rect = (*r.start, *r.end)
             fill = [float(v) for v in r.out_of_bounds_samples]
         try:
-            native = self._sub(int(view.image_idx), rect, fill, view.bitstream_offset or None, view.limit_images)
+            native = self._sub(view.image_idx, rect, fill, view.bitstream_offset or None, view.limit_images)
         except ValueError as error:
             raise RuntimeError(str(error)) from None
-        if self._view is not None and self._view.region is not None and view.region is None:
-            view = CodeStreamView(view.image_idx, self._view.region, view.bitstream_offset, view.limit_images)
+        except Error as error:
+            raise type(error)(f"Failed to get image info: {error.message}", error.offset) from error
+        mine = self._view
+        if mine is not None:  # a view of a view shows what both choose
+            index = view.image_idx if view.bitstream_offset or mine.limit_images else mine.image_idx
+            view = CodeStreamView(index, view.region or mine.region, view.bitstream_offset or mine.bitstream_offset, view.limit_images)
         return CodeStream._of(native, self, view)
 
-    def _info(self) -> tuple[Any, ...]:
+    def _info(self, what: str = "image") -> tuple[Any, ...]:
         try:
             return self._describe()  # type: ignore[no-any-return]
-        except (RuntimeError, ValueError) as error:
-            raise RuntimeError(f"Failed to get code stream info: {error}") from error
+        except ValueError as error:
+            raise RuntimeError(f"Failed to get {what} info: {error}") from error
+        except Error as error:
+            raise type(error)(f"Failed to get {what} info: {error.message}", error.offset) from error
 
     @property
     def codec_name(self) -> str:
@@ -103,7 +123,7 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
 
     @property
     def num_images(self) -> int:
-        return self._info()[1]  # type: ignore[no-any-return]
+        return self._info("code stream")[1]  # type: ignore[no-any-return]
 
     @property
     def height(self) -> int:
@@ -169,9 +189,9 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
         return self._tile(5)
 
     @property
-    def ifd_offset(self) -> int:
-        """TIFF: where the image's directory starts; otherwise 0."""
-        return self._info()[12]  # type: ignore[no-any-return]
+    def ifd_offset(self) -> int | None:
+        """TIFF: where the image's directory starts; otherwise None."""
+        return self._info()[12] or None  # type: ignore[no-any-return]
 
     @property
     def next_ifd_offset(self) -> int | None:

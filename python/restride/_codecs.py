@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from ._batch import slots
 from ._code_stream import CodeStream
 from ._enums import BackendKind
 from ._errors import CodecWarning, Error, make_error
@@ -19,6 +21,9 @@ from ._image import Image, as_image
 from ._metadata import get_metadata
 from ._params import Backend, DecodeParams, EncodeParams
 
+_MISSING: Any = object()
+_LOG = logging.getLogger("restride")  # quiet unless the program sets logging up
+_LOG.addHandler(logging.NullHandler())
 _ON_ERROR = ("none", "raise", "return")
 _DEFAULT_DECODE = DecodeParams()
 _DEFAULT_ENCODE = EncodeParams()
@@ -38,6 +43,7 @@ class _Codec:
 
     _native_type: Any
     _what: str
+    _frames = 4  # from a warning to the caller's line
 
     def __init__(self, device_id: int = -1, max_num_cpu_threads: int = 0, backends: Any = None, options: str = "", *,
                  on_error: str = "none", exact: bool = True) -> None:  # fmt: skip
@@ -48,11 +54,11 @@ class _Codec:
         except Error as error:
             raise RuntimeError(f"Internal error - Could not create {self._what}. Code: 7 ({error})") from error
 
-        self._device: int = self._native.device
+        self._device: int = self._native.device if self._native.device >= 0 or device_id >= 0 else device_id
 
     @property
     def device_id(self) -> int:
-        """Ordinal of the device worked on; -1: the CPU alone."""
+        """Ordinal of the device worked on; the number given, or -1, where that is the CPU alone."""
         return self._device
 
     @staticmethod
@@ -78,8 +84,10 @@ class _Codec:
                 continue
             if policy == "raise":
                 raise error
+            text = f"image #{i} was not {self._what[:-1]}d: {error}"
+            _LOG.info(text)
             if policy == "none":
-                warnings.warn(CodecWarning(f"image #{i} was not {self._what[:-1]}d: {error}", i, error), stacklevel=4)
+                warnings.warn(CodecWarning(text, i, error), stacklevel=self._frames)
             results[i] = error if policy == "return" else None
         return results
 
@@ -89,6 +97,13 @@ def _is_batch(source: Any) -> bool:
         return True
     # (bytes or path, offset, limit) are the arguments of one CodeStream
     return isinstance(source, tuple) and not (len(source) in (2, 3) and all(isinstance(v, int) for v in source[1:]))
+
+
+def _one_of(function: str, name: str, value: Any, other_name: str, other: Any) -> Any:
+    """The value of an argument that goes by two names."""
+    if (value is _MISSING) == (other is _MISSING):
+        raise TypeError(f"{function}(): incompatible function arguments: either {name} or {other_name} is needed")
+    return other if value is _MISSING else value
 
 
 def _stream_of(source: Any) -> CodeStream | None:
@@ -107,19 +122,43 @@ class Decoder(_Codec):
 
     _native_type = _core.Decoder
     _what = "decoder"
+    _frames = 5
 
-    def decode(self, src: Any, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
-               params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None) -> Any:  # fmt: skip
-        """Decodes one source into an Image, or a list of sources into a list; into ``image`` or ``images`` where given."""
-        if _is_batch(src):
-            if image is not None:
-                raise TypeError("decode(): a list of sources takes images=, not image=")
+    def decode(self, src: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
+               params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None, srcs: Any = _MISSING,
+               out: Any = None) -> Any:  # fmt: skip
+        """Decodes one source into an Image, or a list of sources into a list; into ``image`` or ``images`` where given.
+
+        ``out``: one array for the whole batch, in host or device memory, (N, H, W, C), or (N, C, H, W) with a P_ sample_format;
+        picture i goes to out[i], which must have exactly its shape and type, and the Images returned are views of it. A list
+        shorter than N fills the first places.
+        """
+        return self._call(_one_of("decode", "src", src, "srcs", srcs), image, images, params, cuda_stream, on_error, out)
+
+    def read(self, path: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
+             params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None, paths: Any = _MISSING,
+             out: Any = None) -> Any:  # fmt: skip
+        """As decode(): sources of all kinds are taken by both."""
+        return self._call(_one_of("read", "path", path, "paths", paths), image, images, params, cuda_stream, on_error, out)
+
+    def _call(self, src: Any, image: Image | None, images: Sequence[Image | None] | None, params: DecodeParams | None,
+              cuda_stream: int, on_error: str | None, out: Any) -> Any:  # fmt: skip
+        if params is not None and not isinstance(params, DecodeParams):
+            raise TypeError(f"decode(): incompatible function arguments: params is a {type(params).__name__}, not DecodeParams")
+        if isinstance(src, (int, np.integer)):
+            raise TypeError("decode(): incompatible function arguments: a number is no source")
+        if not _is_batch(src):
+            if images is not None or out is not None:
+                raise TypeError("decode(): a single source takes image=, not images= or out=")
+            return self._decode([src], [image], params, cuda_stream, on_error)[0]
+        if image is not None:
+            raise TypeError("decode(): a list of sources takes images=, not image=")
+        if out is None:
             return self._decode(list(src), None if images is None else list(images), params, cuda_stream, on_error)
         if images is not None:
-            raise TypeError("decode(): a single source takes image=, not images=")
-        return self._decode([src], [image], params, cuda_stream, on_error)[0]
-
-    read = decode
+            raise TypeError("decode(): give either images= or out=")
+        places = slots(out, len(src), int((params or _DEFAULT_DECODE).sample_format) % 2 == 1, cuda_stream)
+        return self._decode(list(src), places, params, cuda_stream, on_error, exact_shape=True)
 
     def get_metadata(self, code_stream: Any, *, kind: int | None = None, id: int | None = None) -> Any:
         """What ``code_stream`` (or bytes, or a path) says beside its pixels: a list of Metadata, empty where there is nothing.
@@ -127,10 +166,12 @@ class Decoder(_Codec):
         kind: only blocks of that kind; TIFF_TAG_LIST gives one Metadata whose value is the list of tag numbers. id: that TIFF
         tag alone, or None where the file lacks it. Without kind, TIFF tags are left out. Damaged blocks raise.
         """
+        if code_stream is None or isinstance(code_stream, (int, np.integer)):
+            raise TypeError(f"get_metadata(): incompatible function arguments: a {type(code_stream).__name__} is no code stream")
         return get_metadata(_stream_of(code_stream), kind, id)
 
     def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None,
-                cuda_stream: int, on_error: str | None) -> list[Any]:  # fmt: skip
+                cuda_stream: int, on_error: str | None, exact_shape: bool = False) -> list[Any]:  # fmt: skip
         if images is not None and len(images) != len(sources):
             raise ValueError(f"Size mismatch - images list has {len(images)} items, but code_streams list has {len(sources)} items.")
         for i in images or ():
@@ -149,7 +190,7 @@ class Decoder(_Codec):
                 errors[i] = make_error("invalid_argument", "the decoder was closed by its with block")
             return self._settle(results, errors, on_error)
         statuses = self._native.decode([streams[i] for i in work], [results[i] for i in work], (params or _DEFAULT_DECODE)._tuple(),
-                                       cuda_stream)  # fmt: skip
+                                       cuda_stream, exact_shape)  # fmt: skip
         refused = None
         for i, status in zip(work, statuses):
             if status is not None:
@@ -168,19 +209,20 @@ class Encoder(_Codec):
     _native_type = _core.Encoder
     _what = "encoder"
 
-    def encode(self, image_s: Any, codec: str = "", *, code_stream_s: Any = None, params: EncodeParams | None = None,
+    def encode(self, image_s: Any, codec: str, *, code_stream_s: Any = None, params: EncodeParams | None = None,
                cuda_stream: int = 0, on_error: str | None = None) -> Any:  # fmt: skip
         """Encodes one image or a list; into ``code_stream_s`` where given, whose buffers are reused and grow."""
         codec = self._codec_name(codec)
         if isinstance(image_s, list):
-            if code_stream_s is not None and (not isinstance(code_stream_s, (list, tuple)) or len(code_stream_s) < len(image_s)):
+            if code_stream_s is not None and (not isinstance(code_stream_s, (list, tuple)) or len(code_stream_s) != len(image_s)
+                                              or not all(isinstance(s, CodeStream) for s in code_stream_s)):  # fmt: skip
                 raise ValueError("if multiple images are provided, code_stream_s must be a list of CodeStreams "
                                  "the same size as the number of images")  # fmt: skip
             return self._encode(image_s, codec, code_stream_s, params, cuda_stream, on_error)
-        if isinstance(code_stream_s, (list, tuple)):
-            if len(code_stream_s) != 1:
-                raise ValueError("code_stream_s must be a single CodeStream if single image is provided")
+        if isinstance(code_stream_s, (list, tuple)) and len(code_stream_s) == 1:
             code_stream_s = code_stream_s[0]
+        if code_stream_s is not None and not isinstance(code_stream_s, CodeStream):
+            raise ValueError("code_stream_s must be a single CodeStream if single image is provided")
         return self._encode([image_s], codec, None if code_stream_s is None else [code_stream_s], params, cuda_stream, on_error)[0]
 
     @staticmethod
@@ -223,9 +265,11 @@ class Encoder(_Codec):
                 errors[i] = None if status is None else make_error(*status)
         return self._settle(results, errors, on_error)
 
-    def write(self, file_name: Any, image: Any, codec: str = "", params: EncodeParams | None = None, cuda_stream: int = 0, *,
-              on_error: str | None = None) -> Any:  # fmt: skip
+    def write(self, file_name: Any = _MISSING, image: Any = _MISSING, codec: str = "", params: EncodeParams | None = None,
+              cuda_stream: int = 0, *, on_error: str | None = None, file_names: Any = _MISSING, images: Any = _MISSING) -> Any:  # fmt: skip
         """Encodes into a file, or a list of images into a list of files; gives the names. A file is complete or not there."""
+        file_name = _one_of("write", "file_name", file_name, "file_names", file_names)
+        image = _one_of("write", "image", image, "images", images)
         if isinstance(file_name, (list, tuple)):
             if len(file_name) != len(image):
                 raise ValueError(f"Size mismatch - filenames list has {len(file_name)} items, but images list has {len(image)} items.")

@@ -41,6 +41,15 @@ class _Enum(int):
     def value(self) -> int:
         return int(self)
 
+    def __bool__(self) -> bool:
+        return True
+
+    def _no_flag(self, other: Any) -> Any:
+        return NotImplemented
+
+    # Members cannot be combined by | and the like.
+    __or__ = __ror__ = __and__ = __rand__ = __xor__ = __rxor__ = _no_flag
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self.name}: {int(self)}>"
 
@@ -68,7 +77,7 @@ class ColorSpec(
 
 class SampleFormat(
     _Enum,
-    values="UNKNOWN=0 P_UNCHANGED=1 I_UNCHANGED=2 P_AUTO_COMPONENTS=1 I_AUTO_COMPONENTS=2 P_Y=3 I_Y=4 P_YA=5 I_YA=6 "
+    values="UNKNOWN=0 P_AUTO_COMPONENTS=1 I_AUTO_COMPONENTS=2 P_UNCHANGED=1 I_UNCHANGED=2 P_Y=3 I_Y=4 P_YA=5 I_YA=6 "
     "P_RGB=7 I_RGB=8 P_BGR=9 I_BGR=10 P_YUV=11 P_YCC=11 I_YUV=12 I_YCC=12 P_RGBA=13 I_RGBA=14 P_YCCK=15 I_YCCK=16 "
     "P_CMYK=17 I_CMYK=18 UNSUPPORTED=-1",
 ):

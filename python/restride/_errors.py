@@ -57,7 +57,7 @@ class OutOfMemoryError(Error, MemoryError):
     code = "out_of_memory"
 
 
-class IoError(Error, OSError):
+class IoError(Error, OSError, RuntimeError):
     """The operating system refused a file operation."""
 
     code = "io"
@@ -73,6 +73,10 @@ class DeviceError(Error, RuntimeError):
     """CUDA, or its absence."""
 
     code = "device"
+
+
+class WrongMemoryError(DeviceError, AttributeError):
+    """An array interface of an image that is in the other memory; an AttributeError, so that hasattr says no."""
 
 
 class InternalError(Error, RuntimeError):

@@ -10,7 +10,7 @@ import numpy as np
 from . import _core
 from ._code_stream import DTYPES
 from ._enums import ColorSpec, ImageBufferKind, SampleFormat
-from ._errors import DeviceError
+from ._errors import DeviceError, WrongMemoryError
 
 _CHANNELS = {3: 1, 4: 1, 5: 2, 6: 2, 7: 3, 8: 3, 9: 3, 10: 3, 11: 3, 12: 3, 13: 4, 14: 4, 15: 4, 16: 4, 17: 4, 18: 4}
 _DEFAULTS = {1: (SampleFormat.I_Y, ColorSpec.GRAY), 2: (SampleFormat.I_YA, ColorSpec.GRAY),
@@ -83,15 +83,17 @@ class Image(_core.Image):  # type: ignore[misc]
     @property
     def __array_interface__(self) -> dict[str, Any]:
         if self._memory == DEVICE:
-            raise AttributeError("Unable to initialize __array_interface__: Image buffer is not on host "
-                                 "(it is in device memory). Call '.cpu()' to transfer it.")  # fmt: skip
+            raise WrongMemoryError("Unable to initialize __array_interface__: Image buffer is not in host memory (expected host buffer for "
+                                   "__array_interface__). Call '.cpu()' on the image to obtain a host-backed image before using the array "
+                                   "interface.")  # fmt: skip
         return self._interface()
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
         if self._memory != DEVICE:
-            raise AttributeError("Unable to initialize __cuda_array_interface__: Image buffer is not on device "
-                                 "(it is in host memory). Call '.cuda()' to transfer it.")  # fmt: skip
+            raise WrongMemoryError("Unable to initialize __cuda_array_interface__: Image buffer is not on device (expected device buffer "
+                                   "for __cuda_array_interface__). Call '.cuda()' on the image to obtain a device-backed image before "
+                                   "using the CUDA array interface.")  # fmt: skip
         return self._interface() | {"stream": self.cuda_stream or _LEGACY_STREAM}
 
     def _interface(self) -> dict[str, Any]:
@@ -200,9 +202,14 @@ def _wrap(owner: Any, address: int, shape: tuple[int, ...], strides: tuple[int, 
     row_bytes = width * itemsize * (1 if planar else channels)
     if not dense_pixels or (row_stride < row_bytes and height > 1) or (planar and channels > 1 and channel_stride != row_stride * height):
         raise RuntimeError("Unexpected array style. Padding is only allowed for rows. Other dimensions should have contiguous strides.")
+    if precision is not None and precision < 0:
+        raise ValueError(f"Invalid precision {precision}. Precision must be a non-negative integer.")
+    if precision is not None and precision > 8 * itemsize:
+        raise ValueError(f"Precision {precision} exceeds the bitdepth of the sample type ({8 * itemsize} bits).")
     default_format, default_color = _DEFAULTS.get(channels, (SampleFormat.UNKNOWN, ColorSpec.UNKNOWN))
     if sample_format is not None and int(sample_format) == SampleFormat.UNKNOWN:
-        raise ValueError("sample_format=UNKNOWN says nothing: leave it out for the default of the number of channels")
+        raise ValueError("sample_format=UNKNOWN is not a valid as_image argument. Use a concrete I_*/P_* format, I_UNCHANGED / "
+                         "P_UNCHANGED, or omit the argument to use the channel-count default.")  # fmt: skip
     format_ = default_format if sample_format is None else sample_format
     _check_format(format_, channels)
     color = color_spec

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,16 @@ class Backend:
         return f"Backend({self._kind}, load_hint={self._hint}, load_hint_policy={self._policy})"
 
 
+# The interleaved sample formats that go with a colour.
+_FAMILIES: dict[int, tuple[int, ...]] = {
+    ColorSpec.SRGB: (SampleFormat.I_RGB, SampleFormat.I_BGR, SampleFormat.I_RGBA),
+    ColorSpec.GRAY: (SampleFormat.I_Y, SampleFormat.I_YA),
+    ColorSpec.SYCC: (SampleFormat.I_YCC,),
+    ColorSpec.CMYK: (SampleFormat.I_CMYK,),
+    ColorSpec.YCCK: (SampleFormat.I_YCCK,),
+}
+
+
 class DecodeParams:
     """How to decode.
 
@@ -46,11 +57,13 @@ class DecodeParams:
     color_spec: SRGB, GRAY, SYCC or UNCHANGED.
     allow_any_depth: False gives uint8; True the stream's own type and precision.
     sample_format: I_AUTO_COMPONENTS or P_AUTO_COMPONENTS (channels follow from color_spec), or a definite one.
-    reduce: halvings of the size (JPEG 0 to 3, JPEG 2000 up to its decomposition levels).
+    reduce: halvings of the size (JPEG 0 to 3, JPEG 2000 up to its decomposition levels, TIFF where it holds overviews).
+    fit_within: (height, width) that the picture must fit within: it is halved as often as that takes, or refused.
     max_pixels, max_memory: refuse larger pictures before memory is taken; None: the library's defaults.
     """
 
-    __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "max_pixels", "max_memory")
+    __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "fit_within",
+                 "max_pixels", "max_memory")  # fmt: skip
 
     def __init__(
         self,
@@ -60,6 +73,7 @@ class DecodeParams:
         sample_format: int = SampleFormat.I_AUTO_COMPONENTS,
         *,
         reduce: int = 0,
+        fit_within: tuple[int, int] | None = None,
         max_pixels: int | None = None,
         max_memory: int | None = None,
     ) -> None:
@@ -68,14 +82,27 @@ class DecodeParams:
         self.allow_any_depth = allow_any_depth
         self.sample_format = sample_format
         self.reduce = reduce
+        self.fit_within = fit_within
         self.max_pixels = max_pixels
         self.max_memory = max_memory
 
     def _tuple(self) -> tuple[Any, ...]:
+        color, form = ColorSpec(self.color_spec), SampleFormat(self.sample_format)
+        if color not in _FAMILIES and color != ColorSpec.UNCHANGED:
+            raise ValueError(f"unsupported color_spec {color.name}")
+        if form <= 0:
+            raise ValueError(f"unsupported sample_format {form.name}")
+        auto = form in (SampleFormat.I_AUTO_COMPONENTS, SampleFormat.P_AUTO_COMPONENTS)
+        if not auto and color != ColorSpec.UNCHANGED and (form + 1) // 2 * 2 not in _FAMILIES[color]:
+            raise ValueError(f"sample_format {form.name} is not compatible with color_spec {color.name}. Use a matching sample_format "
+                             "for the chosen color_spec, or set sample_format to UNKNOWN / I_UNCHANGED / P_UNCHANGED.")  # fmt: skip
         if not 0 <= self.reduce <= 32:
             raise ValueError(f"reduce={self.reduce} is outside 0 to 32")
+        fit = (0, 0) if self.fit_within is None else (int(self.fit_within[0]), int(self.fit_within[1]))
+        if self.fit_within is not None and min(fit) < 1:
+            raise ValueError(f"fit_within={self.fit_within} has no room for a pixel")
         return (bool(self.apply_exif_orientation), int(self.color_spec), int(self.sample_format), bool(self.allow_any_depth),
-                int(self.reduce), self.max_pixels, self.max_memory)  # fmt: skip
+                int(self.reduce), self.max_pixels, self.max_memory, fit)  # fmt: skip
 
 
 class JpegEncodeParams:
@@ -102,7 +129,7 @@ class Jpeg2kEncodeParams:
         mct_mode: int = 0,
         ht: bool = False,
     ) -> None:
-        self.code_block_size = code_block_size
+        self.code_block_size = (int(code_block_size[0]), int(code_block_size[1]))
         self.num_resolutions = num_resolutions
         self.bitstream_type = bitstream_type
         self.prog_order = prog_order
@@ -143,7 +170,7 @@ class EncodeParams:
         if tiff_compression not in _TIFF_COMPRESSIONS:
             raise ValueError(f"tiff_compression is None, 'none', 'lzw' or 'deflate', not {tiff_compression!r}")
         self.quality_type = quality_type
-        self.quality_value = quality_value
+        self.quality_value = float(quality_value)
         self.color_spec = color_spec
         self.chroma_subsampling = chroma_subsampling
         self.jpeg_params = jpeg_encode_params if jpeg_encode_params is not None else JpegEncodeParams()
@@ -195,28 +222,35 @@ class Region:
         names = ("start", "end") if "start" in kwargs or "end" in kwargs else ("start_y", "start_x", "end_y", "end_x")
         for name in names[len(values) :] if kwargs else ():
             if name not in kwargs:
-                raise TypeError(f"Region(): {name} is missing")
+                raise self._refused(f"{name} is missing")
             values.append(kwargs.pop(name))
         if kwargs:
-            raise TypeError(f"Region(): unexpected arguments {sorted(kwargs)}")
+            raise self._refused(f"nothing is called {', '.join(sorted(kwargs))}")
         start: Sequence[int] = ()
         end: Sequence[int] = ()
         if values and isinstance(values[0], (list, tuple)):
             if len(values) not in (2, 3) or not isinstance(values[1], (list, tuple)):
-                raise TypeError("Region(): start and end are both needed, as lists or tuples")
+                raise self._refused("start and end are both needed, as lists or tuples")
             start, end = values[:2]
             if len(values) == 3:
                 samples = values[2]
         elif values:
             if len(values) not in (4, 5):
-                raise TypeError("Region(): four coordinates are needed: start_y, start_x, end_y, end_x")
+                raise self._refused("four coordinates are needed: start_y, start_x, end_y, end_x")
             start, end = values[:2], values[2:4]
             if len(values) == 5:
                 samples = values[4]
-        self._start = tuple(int(v) for v in start)
-        self._end = tuple(int(v) for v in end)
+        try:
+            self._start = tuple(operator.index(v) for v in start)
+            self._end = tuple(operator.index(v) for v in end)
+        except TypeError:
+            raise self._refused("coordinates are integers") from None
         self._check()
         self._samples = self._fill(samples)
+
+    @staticmethod
+    def _refused(why: str) -> TypeError:
+        return TypeError(f"__init__(): incompatible constructor arguments. Region: {why}")
 
     def _check(self) -> None:
         if len(self._start) != len(self._end):
@@ -224,7 +258,7 @@ class Region:
         if len(self._start) > _MAX_DIMENSIONS:
             raise RuntimeError(f"Too many dimensions: {len(self._start)}, at most {_MAX_DIMENSIONS} are allowed.")
         for i, (a, b) in enumerate(zip(self._start, self._end)):
-            if b < a:
+            if b <= a:
                 raise RuntimeError(f"Invalid dimension on index {i}; start = {a}, end = {b}")
 
     @staticmethod
@@ -235,8 +269,7 @@ class Region:
             return (samples,) * _MAX_DIMENSIONS
         if len(samples) > _MAX_DIMENSIONS:
             raise RuntimeError(f"Too many fill values: {len(samples)}, at most {_MAX_DIMENSIONS} are allowed.")
-        last = samples[-1] if samples else 0
-        return tuple(samples) + (0 if len(samples) > 1 else last,) * (_MAX_DIMENSIONS - len(samples))
+        return tuple(samples) + (0,) * (_MAX_DIMENSIONS - len(samples))
 
     @property
     def ndim(self) -> int:
@@ -265,10 +298,14 @@ class CodeStreamView:
 
     def __init__(self, image_idx: int = 0, region: Region | None = None, bitstream_offset: int | None = None,
                  limit_images: int = 0) -> None:  # fmt: skip
-        self._image_idx = image_idx
-        self._region = region
-        self._bitstream_offset = bitstream_offset
-        self._limit_images = limit_images
+        if isinstance(image_idx, bool) or not hasattr(image_idx, "__index__") or image_idx < 0:
+            raise TypeError(f"__init__(): incompatible constructor arguments. image_idx is an integer of 0 or more, not {image_idx!r}")
+        if region is not None and not isinstance(region, Region):
+            raise TypeError(f"__init__(): incompatible constructor arguments. region is a Region, not a {type(region).__name__}")
+        self._image_idx = operator.index(image_idx)
+        self._region = region if region is not None and region.ndim else None
+        self._bitstream_offset = int(bitstream_offset or 0)
+        self._limit_images = int(limit_images)
 
     @property
     def image_idx(self) -> int:
@@ -279,7 +316,8 @@ class CodeStreamView:
         return self._region
 
     @property
-    def bitstream_offset(self) -> int | None:
+    def bitstream_offset(self) -> int:
+        """TIFF: where the directory starts that is looked at; 0: the file's first."""
         return self._bitstream_offset
 
     @property
@@ -287,4 +325,5 @@ class CodeStreamView:
         return self._limit_images
 
     def __repr__(self) -> str:
-        return f"CodeStreamView(image_idx={self._image_idx} region={self._region})"
+        offset = f", bitstream_offset={self._bitstream_offset}" if self._bitstream_offset else ""
+        return f"CodeStreamView(image_idx={self._image_idx}, region={self._region}{offset})"

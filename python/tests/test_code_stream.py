@@ -45,15 +45,17 @@ def test_sources_that_are_refused(tmp_path):
     assert caught.value.filename.endswith("none.png")
     with pytest.raises(ValueError, match="array has incorrect number of dimensions: 2; expected 1"):
         restride.CodeStream(np.zeros((2, 2), np.uint8))
-    with pytest.raises(TypeError, match="incompatible function arguments"):
+    with pytest.raises(TypeError, match="incompatible constructor arguments"):
         restride.CodeStream(1.5)
 
 
 def test_headers_are_read_when_asked():
     stream = restride.CodeStream(b"this is no picture")
     assert stream.size == 18
-    with pytest.raises(RuntimeError, match="Failed to get code stream info"):
+    with pytest.raises(RuntimeError, match="^Failed to get image info"):
         _ = stream.width
+    with pytest.raises(RuntimeError, match="^Failed to get code stream info"):
+        _ = stream.num_images
 
 
 def test_the_source_is_kept_alive_not_copied(png):
@@ -124,3 +126,67 @@ def test_directory_offsets():
     assert stream.subifd_offsets == []
     with pytest.raises(RuntimeError):
         stream.get_sub_code_stream(bitstream_offset=5)
+
+
+def test_views_of_views():
+    stream = restride.CodeStream(pages(4))
+    second = stream.get_sub_code_stream(1)
+    again = second.get_sub_code_stream(0)
+    assert again.height == 11 and again.view.image_idx == 1 and again.num_images == 1
+    assert repr(again.view) == "CodeStreamView(image_idx=1, region=None)" and again.view.bitstream_offset == 0
+    with pytest.raises(RuntimeError, match="^Cannot apply nonzero image_idx to a sub code stream."):
+        second.get_sub_code_stream(1)
+    region = restride.Region(1, 2, 5, 9)
+    part = second.get_sub_code_stream(region=region)
+    assert part.view.image_idx == 1 and part.view.region is region
+    assert part.get_sub_code_stream(0).view.region is region
+    assert stream.get_sub_code_stream(0, restride.Region()).view.region is None
+    for bad in (("x",), (0, 5), (1.5,)):
+        with pytest.raises(TypeError, match="^get_sub_code_stream\\(\\): incompatible function arguments"):
+            stream.get_sub_code_stream(*bad)
+    with pytest.raises(RuntimeError, match="^Failed to get image info"):
+        restride.CodeStream(b"no picture").get_sub_code_stream(0)
+
+
+def test_an_offset_is_a_view_and_a_limit_a_shorter_stream():
+    data = pages(5)
+    stream = restride.CodeStream(data)
+    third = stream.get_sub_code_stream(2).ifd_offset
+    at_third = stream.get_sub_code_stream(bitstream_offset=third)
+    assert at_third.num_images == 1 and at_third.height == 12 and at_third.view.bitstream_offset == third
+    assert repr(at_third.view) == f"CodeStreamView(image_idx=0, region=None, bitstream_offset={third})"
+    assert restride.CodeStream(data, bitstream_offset=third).view.bitstream_offset == third
+    for limited in (restride.CodeStream(data, third, 2), stream.get_sub_code_stream(bitstream_offset=third, limit_images=2)):
+        assert limited.num_images == 2 and limited.height == 12
+        last = limited.get_sub_code_stream(1)
+        assert last.height == 13 and last.view.image_idx == 1
+        assert restride.Decoder().decode(last).shape == (13, 20, 3)
+        with pytest.raises(RuntimeError, match=r"Image index #2 out of range \(0, 1\)"):
+            limited.get_sub_code_stream(2)
+    assert restride.CodeStream(data, limit_images=1).num_images == 1
+
+
+def test_sub_directories():
+    out = io.BytesIO()
+    with tifffile.TiffWriter(out) as writer:
+        writer.write(np.full((40, 50, 3), 1, np.uint8), photometric="rgb", subifds=2)
+        writer.write(np.full((20, 25, 3), 2, np.uint8), photometric="rgb", subfiletype=1)
+        writer.write(np.full((10, 12, 3), 3, np.uint8), photometric="rgb", subfiletype=1)
+    stream = restride.CodeStream(out.getvalue())
+    assert stream.num_images == 1 and len(stream.subifd_offsets) == 2
+    sizes = [stream.get_sub_code_stream(bitstream_offset=o).height for o in stream.subifd_offsets]
+    assert sizes == [20, 10]
+    small = stream.get_sub_code_stream(bitstream_offset=stream.subifd_offsets[1], region=restride.Region(2, 2, 5, 6))
+    assert (np.asarray(restride.Decoder().decode(small)) == 3).all()
+    assert restride.CodeStream(bytes(restride.Encoder().encode(np.zeros((8, 8, 3), np.uint8), "png"))).ifd_offset is None
+
+
+def test_more_sources(png):
+    assert restride.CodeStream(list(png)).width == 30
+    assert restride.CodeStream(bytes=png).width == restride.CodeStream(array=np.frombuffer(png, np.uint8)).width == 30
+    assert restride.CodeStream(1000, False).capacity == 1000 and restride.CodeStream(pre_allocated_size=5).capacity == 5
+    for bad in (-1, None, 2.5):
+        with pytest.raises(TypeError, match="^__init__\\(\\): incompatible constructor arguments"):
+            restride.CodeStream(bad)
+    with pytest.raises(RuntimeError, match="Failed to create code stream"):
+        restride.CodeStream("no/such/file.jpg")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameter classes (nvImageCodec API, section 1.3): constructors, defaults, properties, exact errors."""
 
+import numpy as np
 import pytest
 
 import restride
@@ -69,3 +70,46 @@ def test_code_stream_view():
     assert v.image_idx == 3 and v.region is region
     with pytest.raises(AttributeError):
         v.image_idx = 1
+
+
+def test_region_details():
+    with pytest.raises(RuntimeError, match="^Invalid dimension on index 0; start = 5, end = 5$"):
+        restride.Region(5, 5, 5, 5)
+    assert restride.Region((1, 2), (3, 4), [7]).out_of_bounds_samples == [7, 0, 0, 0, 0]
+    assert restride.Region((1, 2), (3, 4), 7).out_of_bounds_samples == [7] * 5
+    assert restride.Region((1, 2), (3, 4), 5.25).out_of_bounds_samples == [5.25] * 5
+    for bad in ((1, 2), (1, 2, 3), ("a", "b"), (1.5, 2, 3, 4)):
+        with pytest.raises(TypeError, match="^__init__\\(\\): incompatible constructor arguments"):
+            restride.Region(*bad)
+    with pytest.raises(TypeError):
+        restride.CodeStreamView(-1)
+
+
+def test_values_take_their_types():
+    assert restride.Jpeg2kEncodeParams(code_block_size=[32, 32]).code_block_size == (32, 32)
+    value = restride.EncodeParams(quality_value=3).quality_value
+    assert value == 3.0 and isinstance(value, float)
+
+
+FAMILIES = {
+    "SRGB": ("I_RGB", "P_BGR", "I_RGBA"), "GRAY": ("I_Y", "P_YA"), "SYCC": ("I_YCC", "P_YUV"), "CMYK": ("I_CMYK",), "YCCK": ("P_YCCK",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("color", FAMILIES)
+def test_colours_and_formats_that_do_not_go_together(color):
+    decoder, data = restride.Decoder(), bytes(restride.Encoder().encode(np.zeros((8, 8, 3), np.uint8), "jpeg"))
+    for other, formats in FAMILIES.items():
+        for name in formats:
+            form = getattr(restride.SampleFormat, name)
+            params = restride.DecodeParams(color_spec=getattr(restride.ColorSpec, color), sample_format=form)
+            if other == color:
+                params._tuple()
+                continue
+            text = f"^sample_format {form.name} is not compatible with color_spec {color}. Use a matching sample_format"
+            with pytest.raises(ValueError, match=text):
+                decoder.decode(data, params=params)
+    with pytest.raises(ValueError, match="^unsupported color_spec PALETTE"):
+        decoder.decode(data, params=restride.DecodeParams(color_spec=restride.ColorSpec.PALETTE))
+    with pytest.raises(ValueError, match="^unsupported sample_format UNKNOWN"):
+        decoder.decode(data, params=restride.DecodeParams(sample_format=restride.SampleFormat.UNKNOWN))

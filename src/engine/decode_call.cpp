@@ -82,6 +82,29 @@ void copy_rows(const ImageView& from, const ImageView& to) noexcept {
       std::memcpy(to.at(0, y, k), from.at(0, y, k), from.spec.row_bytes());
 }
 
+// A picture that is stored smaller too is read from there. Returns the orientation of the picture asked for.
+Result<Orientation> use_overview(DecodeRequest& request, DecodeParams& params) {
+  const ImageInfo& info = request.info();
+  if (params.reduce == 0 || info.overviews.empty()) return info.orientation;
+  const std::uint32_t found = params.reduce <= info.overviews.size() ? info.overviews[params.reduce - 1U] : 0;
+  if (found == 0) return fail(Errc::unsupported, "reduce=%u: the file holds no overview of that size", params.reduce);
+  params.reduce = 0;
+  request.image = found - 1;
+  return info.orientation;
+}
+
+// Every picture of a batch in one array is of the array's shape.
+Status check_shape(const ImageSpec& picture, const ImageSpec& place) {
+  if (picture.width == place.width && picture.height == place.height && picture.channels == place.channels &&
+      picture.type == place.type && picture.planar() == place.planar())
+    return {};
+  return fail(Errc::unsupported,
+              "the picture has %u rows, %u columns, %u channels of %zu bytes; its place has %u, %u, %u of %zu%s",
+              picture.height, picture.width, picture.channels, size_of(picture.type), place.height, place.width,
+              place.channels, size_of(place.type),
+              picture.planar() != place.planar() ? ", and is laid out otherwise (planar and interleaved)" : "");
+}
+
 }  // namespace
 
 Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, const DecodeParams& params,
@@ -92,9 +115,12 @@ Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, 
   request.bytes = in.bytes();
   request.stream = parsed.stream;
   request.image = parsed.image;
-  request.reduce = params.reduce;
   request.limits = params.limits;
-  RESTRIDE_ASSIGN(task.geometry, plan_output(request.info(), task.region, params));
+  DecodeParams reduced = params;
+  RESTRIDE_ASSIGN(reduced.reduce, halvings(request.info(), params));
+  RESTRIDE_ASSIGN(const Orientation orientation, use_overview(request, reduced));
+  request.reduce = reduced.reduce;
+  RESTRIDE_ASSIGN(task.geometry, plan_output(request.info(), task.region, reduced, orientation));
   request.window = task.geometry.window;
   request.wanted = task.geometry.output;
   task.route = Route::none;
@@ -124,6 +150,7 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
     }
     tasks_[i].out = out[i];
     statuses[i] = prepare_task(environment, *in[i], params, out[i]->memory() == Memory::device, tasks_[i]);
+    if (statuses[i] && params.exact_shape) statuses[i] = check_shape(tasks_[i].geometry.output, out[i]->spec());
   });
   for (std::size_t i = 0; i < n; ++i)
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));

@@ -40,6 +40,10 @@ Channels channels_for(const ImageSpec& stored, ColorSpec color) {
       return {SampleFormat::i_y, ColorSpec::gray, 1};
     case ColorSpec::sycc:
       return {SampleFormat::i_ycc, ColorSpec::sycc, 3};
+    case ColorSpec::cmyk:
+      return {SampleFormat::i_cmyk, ColorSpec::cmyk, 4};
+    case ColorSpec::ycck:
+      return {SampleFormat::i_ycck, ColorSpec::ycck, 4};
     default:
       return unchanged_channels(stored);
   }
@@ -61,7 +65,28 @@ Result<Channels> explicit_channels(SampleFormat format, ColorSpec color) {
 
 }  // namespace
 
-Result<DecodeGeometry> plan_output(const ImageInfo& info, const Region* region, const DecodeParams& params) {
+Result<std::uint8_t> halvings(const ImageInfo& info, const DecodeParams& params) {
+  std::uint8_t reduce = params.reduce;
+  if (params.fit_width == 0 || params.fit_height == 0) return reduce;
+  const bool swapped = params.apply_exif_orientation && swaps_axes(info.orientation);
+  const std::uint64_t width = swapped ? info.spec.height : info.spec.width;
+  const std::uint64_t height = swapped ? info.spec.width : info.spec.height;
+  const auto there = [&](unsigned r) {
+    return r == 0 || (r <= info.max_reduce && (info.overviews.empty() || info.overviews[r - 1] != 0));
+  };
+  for (; reduce <= info.max_reduce || reduce == 0; ++reduce) {
+    const std::uint64_t step = std::uint64_t{1} << reduce;
+    if (there(reduce) && ceil_div(width, step) <= params.fit_width && ceil_div(height, step) <= params.fit_height)
+      return reduce;
+  }
+  return fail(Errc::unsupported,
+              "%llu x %llu pixels cannot be made to fit within %u x %u: this stream can be halved at most %u times",
+              static_cast<unsigned long long>(width), static_cast<unsigned long long>(height), params.fit_width,
+              params.fit_height, info.max_reduce);
+}
+
+Result<DecodeGeometry> plan_output(const ImageInfo& info, const Region* region, const DecodeParams& params,
+                                   std::optional<Orientation> orientation) {
   const ImageSpec& stored = info.spec;
   if (params.reduce > info.max_reduce)
     return fail(Errc::unsupported, "reduce=%u: this stream can be halved at most %u times", params.reduce,
@@ -75,7 +100,7 @@ Result<DecodeGeometry> plan_output(const ImageInfo& info, const Region* region, 
   }
 
   DecodeGeometry out;
-  out.orientation = params.apply_exif_orientation ? info.orientation : Orientation::normal;
+  out.orientation = params.apply_exif_orientation ? orientation.value_or(info.orientation) : Orientation::normal;
   const std::int64_t step = std::int64_t{1} << params.reduce;
   const std::int64_t stored_width = ceil_div<std::int64_t>(stored.width, step);
   const std::int64_t stored_height = ceil_div<std::int64_t>(stored.height, step);

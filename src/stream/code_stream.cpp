@@ -120,11 +120,14 @@ Result<CodeStream> CodeStream::sub(const CodeStreamView& view) const {
   }
   RESTRIDE_ASSIGN(const StreamInfo* info, result.state_->parsed());
   // A view shows one image: index 0 of it is that image.
-  const std::size_t shown = view_ && !reparse ? 1 : info->images.size();
+  const std::size_t shown = view_ && !reparse ? 1 : info->listed();
   if (view.image_idx >= shown)
-    return fail(Errc::invalid_argument, "Image index #%u out of range (0, %zu)", view.image_idx, shown - 1);
+    return fail(Errc::invalid_argument, "%sImage index #%u out of range (0, %zu)",
+                view_ && !reparse ? "Cannot apply nonzero image_idx to a sub code stream. " : "", view.image_idx,
+                shown - 1);
   if (!view_ || reparse) merged.image_idx = view.image_idx;
-  result.view_ = merged;
+  const bool a_shorter_stream = reparse && view.limit_images > 1 && view.image_idx == 0 && !merged.region;
+  if (!a_shorter_stream) result.view_ = merged;
   return result;
 }
 
@@ -132,8 +135,8 @@ Result<CodeStream::Parsed> CodeStream::parsed() const {
   if (!state_) return fail(Errc::invalid_argument, "the code stream is empty");
   RESTRIDE_ASSIGN(const StreamInfo* info, state_->parsed());
   const std::uint32_t image = view_ ? view_->image_idx : 0;
-  if (image >= info->images.size())
-    return fail(Errc::invalid_argument, "Image index #%u out of range (0, %zu)", image, info->images.size() - 1);
+  if (image >= info->listed())
+    return fail(Errc::invalid_argument, "Image index #%u out of range (0, %zu)", image, info->listed() - 1);
   return Parsed{info, image};
 }
 
@@ -151,7 +154,7 @@ Result<std::uint32_t> CodeStream::num_images() const {
   if (state_ && state_->writable && state_->encoded_info) return std::uint32_t{1};
   if (!state_) return fail(Errc::invalid_argument, "the code stream is empty");
   RESTRIDE_ASSIGN(const StreamInfo* info, state_->parsed());
-  return static_cast<std::uint32_t>(info->images.size());
+  return static_cast<std::uint32_t>(info->listed());
 }
 
 Result<std::string_view> CodeStream::codec() const {

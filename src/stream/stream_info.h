@@ -21,7 +21,10 @@ struct FormatDetail {
 struct StreamInfo {
   const Format* format = nullptr;
   std::vector<ImageInfo> images;  // at least one
+  std::size_t hidden = 0;         // so many at the end are only there as overviews of others
   std::unique_ptr<FormatDetail> detail;
+
+  std::size_t listed() const noexcept { return images.size() - hidden; }
 };
 
 // How a stream's headers are to be read.

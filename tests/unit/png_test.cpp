@@ -181,7 +181,7 @@ TEST(PngDecode, InfoDescribesThePicture) {
     EXPECT_EQ(spec.height, picture.height);
     EXPECT_EQ(spec.channels, channels) << name_of(picture);
     EXPECT_EQ(channels_of(spec.format), channels);
-    EXPECT_FALSE(spec.planar());
+    EXPECT_EQ(spec.planar(), spec.channels == 1);
     EXPECT_EQ(spec.type, picture.depth == 16 ? SampleType::u16 : SampleType::u8);
     EXPECT_EQ(spec.precision, palette ? 8U : picture.depth);
     EXPECT_EQ(spec.color, palette ? ColorSpec::palette : channels < 3 ? ColorSpec::gray : ColorSpec::srgb);

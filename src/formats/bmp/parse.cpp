@@ -161,6 +161,7 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
   image.spec.format = headers.has_alpha ? SampleFormat::p_rgba : SampleFormat::p_rgb;
   image.spec.color = ColorSpec::srgb;
   image.spec.precision = 8;
+  image.subsampling = ChromaSubsampling::css_444;
   image.coded_bytes = bytes.size();
   headers.row_bytes = ceil_div<std::uint64_t>(std::uint64_t{image.spec.width} * headers.bits, 32) * 4;
   result->detail = std::move(owned);

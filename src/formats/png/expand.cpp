@@ -10,6 +10,7 @@ namespace restride::png {
 
 ImageSpec native_spec(const Headers& headers, const ImageSpec& stored, const ImageSpec& wanted) noexcept {
   ImageSpec native = stored;
+  native.format = interleaved(stored.format);
   const SampleFormat format = interleaved(wanted.format);
   const bool alpha_unwanted = format == SampleFormat::i_y || format == SampleFormat::i_rgb ||
                               format == SampleFormat::i_bgr || format == SampleFormat::i_ycc;

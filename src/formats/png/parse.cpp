@@ -118,7 +118,7 @@ ImageInfo describe(const Headers& headers) {
   spec.precision = headers.color_type == ColorType::palette ? std::uint8_t{8} : headers.depth;
   if (headers.color_type == ColorType::gray || headers.color_type == ColorType::gray_alpha) {
     spec.color = ColorSpec::gray;
-    spec.format = alpha ? SampleFormat::i_ya : SampleFormat::i_y;
+    spec.format = alpha ? SampleFormat::i_ya : SampleFormat::p_y;  // nvImageCodec's names: one channel is planar
     info.subsampling = ChromaSubsampling::css_gray;
   } else {
     spec.color = headers.color_type == ColorType::palette ? ColorSpec::palette : ColorSpec::srgb;

@@ -160,6 +160,7 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions&) {
   // A maxval of 2^n - 1 is n bits; any other is scaled to the whole range of 8 or 16 bits while decoding.
   const bool whole_bits = !headers.bitmap() && !headers.pfm() && std::has_single_bit(headers.maxval + 1);
   spec.precision = static_cast<std::uint8_t>(whole_bits ? std::bit_width(headers.maxval) : 8 * size_of(spec.type));
+  result->images[0].subsampling = spec.channels <= 2 ? ChromaSubsampling::css_gray : ChromaSubsampling::css_444;
   result->images[0].coded_bytes = bytes.size();
   result->detail = std::move(owned);
   return result;

@@ -450,6 +450,8 @@ Result<ReadDirectory> read_directory(ByteSpan bytes, const Header& header, std::
 
   RESTRIDE_ASSIGN(const std::uint64_t orientation, entries.integer(Tag::orientation, 1));
   if (orientation >= 1 && orientation <= 8) read.orientation = static_cast<Orientation>(orientation);
+  RESTRIDE_ASSIGN(const std::uint64_t kind, entries.integer(Tag::new_subfile_type, 0));
+  read.reduced = kind == 1;
   RESTRIDE_ASSIGN(const Values sub, entries.integers(Tag::sub_ifds));
   constexpr std::uint64_t kMostListed = 16;
   for (std::uint64_t i = 0; i < std::min(sub.count, kMostListed); ++i)

@@ -18,6 +18,7 @@ namespace restride::tiff {
 
 // TIFF 6.0, section 8 and Appendix A; BigTIFF and the later ones are marked.
 enum class Tag : std::uint16_t {
+  new_subfile_type = 254,
   image_width = 256,
   image_length = 257,
   bits_per_sample = 258,
@@ -211,6 +212,7 @@ struct ReadDirectory {
   std::uint64_t next = 0;  // offset of the directory after it, 0 for the last
   std::uint64_t size = 0;  // bytes of the directory itself
   Orientation orientation = Orientation::normal;
+  bool reduced = false;            // NewSubfileType: a smaller version of another image, and nothing else
   std::vector<std::uint64_t> sub;  // SubIFDs, 16 at most
 };
 

@@ -97,6 +97,47 @@ ImageInfo describe(ByteSpan bytes, ReadDirectory& read) {
   return info;
 }
 
+// How often `picture` was halved to make `smaller`, rounding up or down; 0: it was not.
+unsigned times_halved(const ImageSpec& picture, const ImageSpec& smaller) noexcept {
+  if (smaller.channels != picture.channels || smaller.type != picture.type) return 0;
+  const auto halved = [](std::uint64_t side, unsigned r, std::uint64_t to) {
+    return to == side >> r || to == ceil_div(side, std::uint64_t{1} << r);
+  };
+  constexpr unsigned kMost = 16;
+  for (unsigned r = 1; r <= kMost; ++r)
+    if (halved(picture.width, r, smaller.width) && halved(picture.height, r, smaller.height)) return r;
+  return 0;
+}
+
+// Notes image `index` as an overview of `picture`, if it is one of no other's size.
+void add_overview(ImageInfo& picture, const ImageSpec& smaller, std::size_t index) {
+  const unsigned r = times_halved(picture.spec, smaller);
+  if (r == 0) return;
+  if (picture.overviews.size() < r) picture.overviews.resize(r);
+  if (picture.overviews[r - 1] == 0) picture.overviews[r - 1] = static_cast<std::uint32_t>(index + 1);
+  picture.max_reduce = static_cast<std::uint32_t>(picture.overviews.size());
+}
+
+// The two customs: overviews follow their picture in the chain, or are its SubIFDs, which are read now and hidden.
+// `reduced` says of each image whether its directory calls it a reduced one. What cannot be read is no overview.
+void find_overviews(ByteSpan bytes, const Header& header, const std::vector<bool>& reduced, StreamInfo& info,
+                    TiffDetail& detail) {
+  const std::size_t listed = info.images.size();
+  for (std::size_t i = 0; i < listed; ++i) {
+    for (std::size_t j = i + 1; !reduced[i] && j < listed && reduced[j]; ++j)
+      add_overview(info.images[i], info.images[j].spec, j);
+    const std::vector<std::uint64_t> offsets = info.images[i].subifd_offsets;
+    for (const std::uint64_t offset : offsets) {
+      auto read = read_directory(bytes, header, offset);
+      if (!read || !read->reduced || (read->directory.segments() > bytes.size())) continue;
+      info.images.push_back(describe(bytes, *read));
+      detail.directories.push_back(read->directory);
+      info.hidden += 1;
+      add_overview(info.images[i], info.images.back().spec, info.images.size() - 1);
+    }
+  }
+}
+
 Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions& options) {
   RESTRIDE_ASSIGN(const Header header, read_header(bytes));
   auto info = std::make_unique<StreamInfo>();
@@ -106,6 +147,7 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions& op
   std::uint64_t offset = options.bitstream_offset ? options.bitstream_offset : header.first;
   if (offset == 0) return fail_at(Errc::corrupt, 4, "TIFF: the file has no image");
   std::unordered_set<std::uint64_t> seen;
+  std::vector<bool> reduced;
   std::uint64_t directory_bytes = 0;
   // A chain that returns to a directory ends there: each image is listed once.
   while (offset != 0 && seen.insert(offset).second) {
@@ -127,11 +169,13 @@ Result<std::unique_ptr<StreamInfo>> parse(ByteSpan bytes, const ParseOptions& op
     directory_bytes = saturating_add(saturating_add(directory_bytes, read->size), offsets.count * offsets.size);
     if (directory_bytes / 4 > bytes.size()) return fail_at(Errc::corrupt, offset, "TIFF: the directories overlap");
     const std::uint64_t next = read->next;
+    reduced.push_back(read->reduced);
     info->images.push_back(describe(bytes, *read));
     detail->directories.push_back(read->directory);
     if (options.limit_images && info->images.size() == options.limit_images) break;
     offset = next;
   }
+  find_overviews(bytes, header, reduced, *info, *detail);
   info->detail = std::move(detail);
   return info;
 }
