@@ -273,8 +273,8 @@ EntropyDecoder::Bits EntropyDecoder::refill_slowly(Bits bits, const std::byte* e
 }
 
 // Needs 25 bits, the most that a code within the look-up and its value take; longer codes see to themselves.
-[[gnu::always_inline]] inline std::uint32_t EntropyDecoder::step_ac(Bits& bits, std::size_t component, std::int16_t* values,
-                                             std::uint32_t k) noexcept {
+[[gnu::always_inline]] inline std::uint32_t EntropyDecoder::step_ac(Bits& bits, std::size_t component,
+                                                                    std::int16_t* values, std::uint32_t k) noexcept {
   const PairLookup::Entry& e = scan_->pair[component]->entry[bits.buffer >> (64 - PairLookup::kBits)];
   if (k + e.guard >= 63) [[unlikely]] {
     // A long code, or two symbols of which the second belongs to the next block.
@@ -293,7 +293,8 @@ EntropyDecoder::Bits EntropyDecoder::refill_slowly(Bits bits, const std::byte* e
 }
 
 // Needs 25 bits.
-[[gnu::always_inline]] inline void EntropyDecoder::decode_ac(Bits& bits, std::size_t component, std::int16_t* values, bool& more) noexcept {
+[[gnu::always_inline]] inline void EntropyDecoder::decode_ac(Bits& bits, std::size_t component, std::int16_t* values,
+                                                             bool& more) noexcept {
   std::uint32_t k = step_ac(bits, component, values, 1);
   while (k < 64) {
     refill(bits, end_);  // enough for two steps
