@@ -272,6 +272,21 @@ TEST_F(JpegDamage, EveryTruncation) {
   EXPECT_GT(refused, 0);
 }
 
+// Whether the last MCU is whole may hang on one bit of the last byte.
+TEST_F(JpegDamage, LastBytesMissing) {
+  for (std::uint32_t seed = 0; seed < 200; ++seed) {
+    JpegRecipe r = recipe(kSamplings[seed % 3], width = 20 + seed % 17, height = 24);
+    r.seed = seed;
+    const Bytes bytes = test::write_jpeg(r);
+    for (std::ptrdiff_t missing = 1; missing <= 5; ++missing) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed << " without its last " << missing << " bytes");
+      ASSERT_NO_FATAL_FAILURE(check(Bytes(bytes.begin(), bytes.end() - missing)));
+    }
+  }
+  EXPECT_GT(accepted, 0);
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(JpegDamage, FlippedBits) {
   std::mt19937 random(11);
   for (const unsigned restart : {0U, 2U, 37U})
