@@ -7,6 +7,7 @@
 
 #include "coding/jpeg/encode_header.h"
 #include "coding/jpeg/encode_settings.h"
+#include "formats/jpeg/bands.h"
 #include "formats/jpeg/entropy_encode.h"
 #include "formats/jpeg/jpeg.h"
 #include "formats/jpeg/libjpeg.h"
@@ -16,9 +17,6 @@ namespace restride::jpeg {
 namespace {
 
 constexpr int kRowsACall = 16;
-constexpr std::uint64_t kBandPixels = 1U << 19;  // smaller pictures are not divided
-constexpr std::int64_t kRowsABand = 12;          // of MCUs, at least; each band transforms one row more than it codes
-constexpr std::size_t kMaxBands = 64;
 
 J_COLOR_SPACE input_space(SampleFormat format) noexcept {
   switch (format) {
@@ -197,13 +195,11 @@ Status Encoder::encode_one(EncodeJob& job, Scratch& scratch, Context& context) {
     RESTRIDE_ASSIGN(settings.factors, luma_factors(*job.params->subsampling));
   }
   const JpegEncodeParams& jpeg = job.params->jpeg;
-  const std::size_t threads = context.executor.concurrency();
-  const bool large = std::uint64_t{wanted.width} * wanted.height >= kBandPixels;
-  if (own_entropy_ && large && context.jobs < threads && !jpeg.progressive && !jpeg.optimized_huffman) {
+  if (own_entropy_ && !jpeg.progressive && !jpeg.optimized_huffman) {
     if (wanted.format == SampleFormat::i_cmyk) settings.factors = {1, 1};
-    const std::int64_t rows = wanted.height / (std::int64_t{DCTSIZE} * settings.factors.v);
-    const auto bands =
-        std::clamp<std::size_t>(static_cast<std::size_t>(rows / kRowsABand), 1, std::min(threads * 4, kMaxBands));
+    const auto mcu_height = static_cast<std::size_t>(DCTSIZE * settings.factors.v);
+    const std::size_t bands =
+        band_count(std::uint64_t{wanted.width} * wanted.height, wanted.height / mcu_height, context);
     if (bands > 1) return encode_bands(job, settings, bands, context);
   }
   const auto band = scratch.take<std::byte>(wanted.row_bytes() * kRowsACall);
