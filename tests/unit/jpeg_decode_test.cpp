@@ -156,12 +156,13 @@ TEST(JpegDecode, PicturesInTurnThroughOneDecoder) {
   }
 }
 
-void decode_region(Decoder& decoder, const CodeStream& stream, const Reference& whole, const Rect& rect) {
+void decode_region(Decoder& decoder, const CodeStream& stream, const Reference& whole, const Rect& rect,
+                   const DecodeParams& params = {}) {
   SCOPED_TRACE(testing::Message() << rect.x << "," << rect.y << " " << rect.width << "x" << rect.height);
   CodeStreamView view;
   view.region = Region{rect};
   Image image;
-  const Status status = decoder.decode(*stream.sub(view), image);
+  const Status status = decoder.decode(*stream.sub(view), image, params);
   ASSERT_TRUE(status) << status.error().message;
   ASSERT_TRUE(is_crop(image.view(), whole, static_cast<std::size_t>(rect.x), static_cast<std::size_t>(rect.y)));
   ASSERT_EQ(image.view().spec.width, rect.width);
@@ -193,6 +194,26 @@ TEST(JpegDecode, RegionsAreCropsOfTheWhole) {
           }
         }
       }
+}
+
+TEST(JpegDecode, RegionsOfReducedPictures) {
+  Decoder decoder = make_decoder(2);
+  std::mt19937 random(8);
+  for (const Sampling& sampling : kSamplings)
+    for (std::uint8_t reduce = 1; reduce < 4; ++reduce) {
+      const Bytes bytes = test::write_jpeg(recipe(sampling, 1150, 571));
+      const Reference whole = *test::reference_decode(bytes, JCS_RGB, reduce);
+      const CodeStream stream = open(bytes);
+      DecodeParams params;
+      params.reduce = reduce;
+      for (int i = 0; i < 8; ++i) {
+        Rect rect{random() % whole.width, random() % whole.height, 0, 0};
+        rect.width = 1 + random() % (whole.width - static_cast<unsigned>(rect.x));
+        rect.height = 1 + random() % (whole.height - static_cast<unsigned>(rect.y));
+        SCOPED_TRACE(testing::Message() << sampling.name << " reduce " << int{reduce});
+        ASSERT_NO_FATAL_FAILURE(decode_region(decoder, stream, whole, rect, params));
+      }
+    }
 }
 
 TEST(JpegDecode, ThreadsDoNotMatter) {
@@ -268,6 +289,21 @@ TEST_F(JpegDamage, EveryTruncation) {
         ASSERT_NO_FATAL_FAILURE(check(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size))));
       }
     }
+  EXPECT_GT(accepted, 0);
+  EXPECT_GT(refused, 0);
+}
+
+// Whether the last MCU is whole may hang on one bit of the last byte.
+TEST_F(JpegDamage, LastBytesMissing) {
+  for (std::uint32_t seed = 0; seed < 200; ++seed) {
+    JpegRecipe r = recipe(kSamplings[seed % 3], width = 20 + seed % 17, height = 24);
+    r.seed = seed;
+    const Bytes bytes = test::write_jpeg(r);
+    for (std::ptrdiff_t missing = 1; missing <= 5; ++missing) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed << " without its last " << missing << " bytes");
+      ASSERT_NO_FATAL_FAILURE(check(Bytes(bytes.begin(), bytes.end() - missing)));
+    }
+  }
   EXPECT_GT(accepted, 0);
   EXPECT_GT(refused, 0);
 }

@@ -39,7 +39,6 @@ class Checkpoints {
   }
   // States 0 to known() - 1 are there.
   std::uint32_t known() const noexcept { return known_.load(std::memory_order_acquire); }
-  std::uint32_t count() const noexcept { return known() == 0 ? 0 : count_; }
   // Needs index < known().
   const EntropyState& at(std::uint32_t index) const noexcept { return states_[index]; }
   // Takes note of a state, if it is the first that is not known.

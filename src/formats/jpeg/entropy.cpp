@@ -310,19 +310,24 @@ EntropyDecoder::Bits EntropyDecoder::refill_slowly(Bits bits, const std::byte* e
 [[gnu::always_inline]] inline void EntropyDecoder::walk_ac(Bits& bits, std::size_t component) noexcept {
   const WalkLookup::Entry* entries = scan_->walk[component]->entry.data();
   std::uint32_t k = 1;
-  do {
-    refill(bits, end_);
+  const auto step = [&]() __attribute__((always_inline)) {
     const WalkLookup::Entry& e = entries[bits.buffer >> (64 - WalkLookup::kBits)];
     if (k + e.before >= 64) [[unlikely]] {
+      refill(bits, end_);
       const Symbol symbol = scan_->ac[component]->find(bits.buffer);
       consume(bits, symbol.total());
+      refill(bits, end_);
       k += symbol.run + 1;
       if (symbol.run == Symbol::kBadCode) fault_ = Fault::bad_code;
-      continue;
+      return k < 64;
     }
     consume(bits, e.total);
     k += e.passed;
-  } while (k < 64);
+    return k < 64;
+  };
+  do {
+    refill(bits, end_);
+  } while (step() && step());
 }
 
 // Reads the restart marker that is due (E.2.4, F.2.2.4). As in libjpeg, bytes before it are passed over.

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::uint64_t kCheckpointPixels = 1U << 18;  // smaller pictures are walked through faster than it is worth
 constexpr std::uint32_t kCheckpointSpacing = 32;       // MCUs from one to the next, at least
-constexpr std::uint64_t kBandPixels = 1U << 19;        // smaller windows are not divided
-constexpr std::uint32_t kRowsABand = 12;               // of MCUs, at least; a band decodes up to two more for context
 
 const Headers& headers_of(const DecodeJob& job) noexcept {
   return static_cast<const Headers&>(*job.request.stream->detail);
@@ -240,23 +238,11 @@ Status decode_rows(DecodeHandle& handle, DecodeJob& job, PixelRows rows, bool in
   return {};
 }
 
-namespace {
-bool all_known(const Checkpoints& checkpoints) noexcept {
-  return checkpoints.count() != 0 && checkpoints.known() == checkpoints.count();
-}
-}  // namespace
-
 std::size_t band_count(const DecodeHandle& handle, const DecodeJob& job, const Context& context) noexcept {
-  const std::size_t threads = context.executor.concurrency();
-  const Rect& window = job.request.window;
-  if (threads == 1 ||
-      static_cast<std::uint64_t>(window.width) * static_cast<std::uint64_t>(window.height) < kBandPixels)
-    return 1;
   const StageGeometry g = stage_geometry(handle.libjpeg.cinfo, handle.scan);
-  // Threads that have other pictures to do would only lose time with walking ahead in this one.
-  if (context.jobs >= threads && !all_known(headers_of(job).checkpoints)) return 1;
-  const auto rows = static_cast<std::uint32_t>(window.height) / g.row_height();
-  return std::clamp<std::size_t>(rows / kRowsABand, 1, std::min(threads * 4, kMaxBands));
+  const auto width = static_cast<std::uint64_t>(job.request.window.width);
+  const auto height = static_cast<std::uint64_t>(job.request.window.height);
+  return band_count(width * height, height / g.row_height(), context);
 }
 
 PixelRows band_rows(const DecodeHandle& handle, const DecodeJob& job, std::size_t index, std::size_t count) noexcept {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "codec/codec.h"
+#include "formats/jpeg/bands.h"
 #include "formats/jpeg/headers.h"
 #include "formats/jpeg/stages.h"
 
@@ -38,9 +39,8 @@ struct PixelRows {
 // rows of one job, each with its own handle and scratch. `invert`: samples are stored upside down (CMYK without Adobe).
 Status decode_rows(DecodeHandle& handle, DecodeJob& job, PixelRows rows, bool invert, Scratch& scratch);
 
-// Into how many bands a window is best divided, for the threads of `context`; 1: not at all.
+// Into how many bands the job's window is best divided.
 std::size_t band_count(const DecodeHandle& handle, const DecodeJob& job, const Context& context) noexcept;
-inline constexpr std::size_t kMaxBands = 64;
 // Band `index` of `count`, cut at rows of MCUs.
 PixelRows band_rows(const DecodeHandle& handle, const DecodeJob& job, std::size_t index, std::size_t count) noexcept;
 
