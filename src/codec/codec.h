@@ -35,6 +35,8 @@ struct DecodeRequest {
   std::uint8_t reduce = 0;       // halvings of the size, at most ImageInfo::max_reduce
   ImageSpec wanted;              // what the caller will get (window or larger): deliver this where it costs nothing
   bool converted_later = false;  // the sink is staging for a GPU, which converts for free: deliver what is cheapest
+  // Pictures of the call that a CPU thread would have to decode one after another: 1 where each has a thread.
+  std::uint32_t rounds = 1;
   Limits limits;
 
   const ImageInfo& info() const noexcept { return stream->images[image]; }
@@ -45,6 +47,7 @@ struct DecodePlan {
   ImageSpec native;         // what it will deliver to the sink: convertible to request.wanted; size of the window
   std::size_t scratch = 0;  // upper bound of host working memory in bytes, for limits
   double cost = 0;          // relative time, for scheduling: about output pixels x a factor of the codec
+  bool reluctant = false;   // a device decoder that can, but knows the CPU to be faster at this: taken if nobody else is
 };
 
 struct DecodeJob {

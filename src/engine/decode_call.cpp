@@ -27,6 +27,7 @@ Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, co
                       bool onto_device, DecodeTask& task) {
   DecodeRequest& request = task.job.request;
   Status reason;  // stays empty, and allocates nothing, on the way that succeeds
+  bool found = false;
   for (std::size_t i = from; i < environment.candidates.size(); ++i) {
     const Candidate& candidate = environment.candidates[i];
     if (candidate.format != request.stream->format || !environment.decoders[i]) continue;
@@ -48,12 +49,18 @@ Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, co
     if (plan->scratch > params.limits.max_memory)
       return fail(Errc::limit_exceeded, "decoding needs %zu bytes of working memory, more than max_memory = %llu",
                   plan->scratch, static_cast<unsigned long long>(params.limits.max_memory));
+    if (found && plan->reluctant) continue;
     task.job.plan = *plan;
     task.candidate = i;
     if (candidate.on_device)
       task.route = onto_device ? Route::device : Route::down;
     else
       task.route = onto_device ? Route::up : Route::host;
+    if (!plan->reluctant) return {};
+    found = true;
+  }
+  if (found) {
+    request.converted_later = false;  // it was asked of others since
     return {};
   }
   if (!reason) return reason;
@@ -143,12 +150,14 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
   if (tasks_.size() < n) tasks_.resize(n);
   order_.clear();
 
+  const auto rounds = static_cast<std::uint32_t>(ceil_div<std::size_t>(n, environment.executor->concurrency()));
   environment.executor->for_each(n, [&](std::size_t i) {
     if (!in[i] || !out[i]) {
       statuses[i] = fail(Errc::invalid_argument, in[i] ? "no image to decode into" : "no code stream to decode");
       return;
     }
     tasks_[i].out = out[i];
+    tasks_[i].job.request.rounds = rounds;
     statuses[i] = prepare_task(environment, *in[i], params, out[i]->memory() == Memory::device, tasks_[i]);
     if (statuses[i] && params.exact_shape) statuses[i] = check_shape(tasks_[i].geometry.output, out[i]->spec());
   });

@@ -168,6 +168,19 @@ TEST_F(DeviceEngine, WhatADeviceDecoderCannotDoTheNextOneDoes) {
   EXPECT_EQ(strict.decode(encoded("png", 8, 8)).error().code, Errc::unsupported);
 }
 
+TEST_F(DeviceEngine, AReluctantDecoderIsTakenOnlyWhereNobodyElseIs) {
+  const CodeStream stream = encoded("bmp", 12, 9);
+  CodecOptions only;
+  only.backends = {{BackendKind::gpu_only}};
+  Decoder strict = value_of(Decoder::create(only));
+  const auto want = pixels_of(value_of(cpu_decoder.decode(stream)));
+  const int calls = test::FakeBmpDecoder::calls;
+  EXPECT_EQ(pixels_of(value_of(decoder.decode(stream))), want);
+  EXPECT_EQ(test::FakeBmpDecoder::calls, calls);
+  EXPECT_EQ(pixels_of(value_of(strict.decode(stream))), want);
+  EXPECT_EQ(test::FakeBmpDecoder::calls, calls + 1);
+}
+
 TEST_F(DeviceEngine, OneBadPictureSpoilsNoOther) {
   CodeStream good = encoded("png", 30, 30), bad = encoded("png", 31, 31);
   const auto bytes = bytes_of(bad);

@@ -117,6 +117,9 @@ Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
                  8};
   plan.scratch = request.bytes.size() + request.bytes.size() / 8;  // pinned
   plan.cost = static_cast<double>(stored.width) * stored.height;
+  // The fixed cost of a batch is that of so many pixels on one CPU thread, copying them to the device included.
+  constexpr double kFewPixels = 60000;
+  plan.reluctant = plan.cost * request.rounds < kFewPixels;
   return plan;
 }
 

@@ -98,6 +98,7 @@ Status check_takes(const Directory& d) {
   const auto refused = [](const char* what) { return fail(Errc::unsupported, "nvTIFF: %s", what); };
   switch (d.compression) {
     case Compression::none:
+      return refused("uncompressed pictures are sent as they are, which is faster");
     case Compression::lzw:
       break;
     case Compression::deflate:
@@ -111,7 +112,6 @@ Status check_takes(const Directory& d) {
   if (d.sample_format < 1 || d.sample_format > 3 || (d.sample_format == 3 && d.bits != 32))
     return refused("this kind of samples is not supported");
   if (d.predictor != 1 && d.predictor != 2) return refused("this predictor is not supported");
-  if (d.predictor == 2 && d.compression == Compression::none) return refused("prediction without compression");
   const bool gray = d.photometric == Photometric::min_is_black && d.samples <= 2;
   const bool rgb = d.photometric == Photometric::rgb && (d.samples == 3 || d.samples == 4);
   if (!gray && !rgb) return refused("gray and RGB are supported");

@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "codec/bands.h"
 #include "formats/bmp/bmp.h"
 #include "formats/bmp/headers.h"
 
@@ -145,7 +146,7 @@ class Decoder final : public ImageDecoder {
   }
 
  protected:
-  Status decode_one(DecodeJob& job, Scratch& scratch, Context&) override {
+  Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) override {
     const Headers& h = headers_of(job.request);
     const ImageSpec& stored = job.request.info().spec;
     const Rect& window = job.request.window;
@@ -171,13 +172,17 @@ class Decoder final : public ImageDecoder {
     const auto space = scratch.take<std::byte>(line);
     if (!space.data()) return fail(Errc::out_of_memory, "no memory for a row");
     job.wrote = true;
+    if (as_stored) {
+      const std::ptrdiff_t step = (h.top_down ? 1 : -1) * static_cast<std::ptrdiff_t>(row_bytes);
+      const std::byte* first = rows + static_cast<std::uint64_t>(stored_row(window.y)) * row_bytes + window.x * 3;
+      for_each_band(context.executor, window.height, line, [&](std::int64_t y, std::int64_t count) {
+        job.sink.put_interleaved({0, y, window.width, count}, first + y * step, step);
+      });
+      return {};
+    }
     for (std::int64_t y = 0; y < window.height; ++y) {
       const std::byte* row = rows + static_cast<std::uint64_t>(stored_row(window.y + y)) * row_bytes;
       const Rect where{0, y, window.width, 1};
-      if (as_stored) {
-        job.sink.put_interleaved(where, row + window.x * 3, static_cast<std::ptrdiff_t>(row_bytes));
-        continue;
-      }
       std::byte* to = job.sink.direct() ? job.sink.direct_view().at(0, y) : space.data();
       if (is_rle(h)) {
         for (std::int64_t i = 0; i < window.width; ++i)

@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "codec/bands.h"
 #include "formats/pnm/headers.h"
 #include "formats/pnm/pnm.h"
 
@@ -74,9 +75,9 @@ class Decoder final : public ImageDecoder {
   }
 
  protected:
-  Status decode_one(DecodeJob& job, Scratch& scratch, Context&) override {
+  Status decode_one(DecodeJob& job, Scratch& scratch, Context& context) override {
     const auto& h = static_cast<const Headers&>(*job.request.stream->detail);
-    return h.ascii() ? decode_ascii(job, h, scratch) : decode_binary(job, h, scratch);
+    return h.ascii() ? decode_ascii(job, h, scratch) : decode_binary(job, h, scratch, context);
   }
 
  private:
@@ -127,7 +128,7 @@ class Decoder final : public ImageDecoder {
     return {};
   }
 
-  static Status decode_binary(DecodeJob& job, const Headers& h, Scratch& scratch) {
+  static Status decode_binary(DecodeJob& job, const Headers& h, Scratch& scratch, Context& context) {
     const ImageSpec& stored = job.request.info().spec;
     const Rect& window = job.request.window;
     const std::size_t sample = size_of(stored.type);
@@ -144,12 +145,11 @@ class Decoder final : public ImageDecoder {
     if (as_stored) {
       const std::byte* first = row_of(window.y) + static_cast<std::size_t>(window.x) * pixel;
       const auto stride = static_cast<std::ptrdiff_t>(row_bytes);
-      if (h.pfm()) {
-        for (std::int64_t y = 0; y < window.height; ++y)
-          job.sink.put_interleaved({0, y, window.width, 1}, first - y * stride, stride);
-      } else {
-        job.sink.put_interleaved({0, 0, window.width, window.height}, first, stride);
-      }
+      const std::ptrdiff_t step = h.pfm() ? -stride : stride;
+      for_each_band(context.executor, window.height, job.plan.native.row_bytes(),
+                    [&](std::int64_t y, std::int64_t count) {
+                      job.sink.put_interleaved({0, y, window.width, count}, first + y * step, step);
+                    });
       return {};
     }
     const std::size_t samples = static_cast<std::size_t>(window.width) * stored.channels;

@@ -116,7 +116,12 @@ class FakeStage final : public DeviceStage {
 // finds out late.
 class FakeBmpDecoder final : public FormatDecoder {
  public:
-  Result<DecodePlan> plan(const DecodeRequest& request) const override { return behind_->plan(request); }
+  // Pictures 12 pixels wide it would rather leave to others.
+  Result<DecodePlan> plan(const DecodeRequest& request) const override {
+    auto plan = behind_->plan(request);
+    if (plan) plan->reluctant = request.info().spec.width == 12;
+    return plan;
+  }
   void decode(std::span<DecodeJob> jobs, Context& context) override {
     ++calls;
     for (DecodeJob& job : jobs) {
