@@ -132,6 +132,7 @@ class EncodeEngine {
       config.rsiz = nvj2k::kRsizHt;
       config.modes = nvj2k::kModeHt;
     }
+    RESTRIDE_TRY(lane.renew_params(!config.irreversible ? 0 : by_step(params) ? 1 : 2));
     RESTRIDE_TRY(
         check_nvjpeg2k(api_->EncodeParamsSetEncodeConfig(lane.params, &config), "nvjpeg2kEncodeParamsSetEncodeConfig"));
     if (config.irreversible) RESTRIDE_TRY(set_quality(lane, params, spec));

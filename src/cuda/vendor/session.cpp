@@ -106,6 +106,7 @@ Call::~Call() {
     device_memory().deallocate(memory_, size_, kAlignment, {stream_, device_});
     (void)cudaStreamSynchronize(stream_);
   }
+  if (pinned_) pinned_memory().deallocate(pinned_, pinned_size_, kAlignment, {stream_, device_});
   if (mark_) (void)cudaEventDestroy(mark_);
 }
 
@@ -119,6 +120,17 @@ Result<std::byte*> Call::reserve(std::size_t bytes) {
   size_ = size;
   RESTRIDE_TRY(check(cudaStreamSynchronize(stream_), "allocation of device memory"));
   return memory_;
+}
+
+Result<std::byte*> Call::reserve_pinned(std::size_t bytes) {
+  if (bytes <= pinned_size_) return pinned_;
+  const std::size_t size = std::max(bytes, pinned_size_ + pinned_size_ / 2);
+  if (pinned_) pinned_memory().deallocate(pinned_, pinned_size_, kAlignment, {stream_, device_});
+  pinned_size_ = 0;
+  pinned_ = static_cast<std::byte*>(pinned_memory().allocate(size, kAlignment, {stream_, device_}));
+  if (!pinned_) return fail(Errc::out_of_memory, "could not allocate %zu bytes of pinned memory", size);
+  pinned_size_ = size;
+  return pinned_;
 }
 
 Status Call::fork(cudaStream_t caller) {
@@ -185,15 +197,15 @@ bool plain_rows(const ImageView& view) noexcept {
          view.pixel_stride == pixel && (planes || view.spec.channels == 1 || view.channel_stride == sample);
 }
 
-bool any_pinned(std::span<const DecodeJob> jobs) noexcept {
-  return std::any_of(jobs.begin(), jobs.end(), [](const DecodeJob& job) {
-    cudaPointerAttributes attributes{};
-    if (cudaPointerGetAttributes(&attributes, job.request.bytes.data()) != cudaSuccess) {
-      (void)cudaGetLastError();
-      return false;
-    }
-    return attributes.type == cudaMemoryTypeHost || attributes.type == cudaMemoryTypeManaged;
-  });
+bool pinned(const DecodeJob& job) noexcept {
+  cudaPointerAttributes attributes{};
+  if (cudaPointerGetAttributes(&attributes, job.request.bytes.data()) != cudaSuccess) {
+    (void)cudaGetLastError();
+    return false;
+  }
+  return attributes.type == cudaMemoryTypeHost || attributes.type == cudaMemoryTypeManaged;
 }
+
+bool any_pinned(std::span<const DecodeJob> jobs) noexcept { return std::any_of(jobs.begin(), jobs.end(), pinned); }
 
 }  // namespace restride::cuda::vendor

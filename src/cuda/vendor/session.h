@@ -193,6 +193,8 @@ class Call final : public Lane {
 
   // Device memory of at least `bytes`, usable by any stream at once, also by engines that keep no stream order.
   Result<std::byte*> reserve(std::size_t bytes);
+  // Pinned host memory of at least `bytes`.
+  Result<std::byte*> reserve_pinned(std::size_t bytes);
   // Marks the present end of the caller's stream.
   Status fork(cudaStream_t caller);
   cudaEvent_t mark() const noexcept { return mark_; }
@@ -202,6 +204,8 @@ class Call final : public Lane {
  private:
   std::byte* memory_ = nullptr;
   std::size_t size_ = 0;
+  std::byte* pinned_ = nullptr;
+  std::size_t pinned_size_ = 0;
   cudaEvent_t mark_ = nullptr;
 };
 
@@ -223,6 +227,7 @@ DeviceConversion conversion_of(const EncodeJob& job, const ImageView& to) noexce
 bool plain_rows(const ImageView& view) noexcept;
 // True if the GPU reads a job's bytes directly: then copies from them may still run when all is queued, and the bytes
 // are the caller's again when the call returns.
+bool pinned(const DecodeJob& job) noexcept;
 bool any_pinned(std::span<const DecodeJob> jobs) noexcept;
 
 constexpr std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 255) & ~std::size_t{255}; }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TIFF by nvTIFF: strips and tiles, LZW, and Deflate with nvCOMP, whose samples are what the file stores. JPEG inside
 // TIFF, palettes and what is rare stay with the CPU, whose pixels those must equal.
+#include <cstring>
+
 #include "cuda/vendor/codecs.h"
 #include "cuda/vendor/library.h"
 #include "cuda/vendor/session.h"
@@ -19,6 +21,8 @@ constexpr const char* kModule = "nvtiff_cuda_decoder";
 // nvCOMP inflates a strip by one warp. On an H100 with 16 CPU cores a picture of 1920 x 1280 takes 6.4 ms alone and 1.1
 // ms in a batch of eight, where the CPU takes 2.6 and 2.1 ms.
 constexpr std::ptrdiff_t kWorthDeflate = 4;
+// Of files that are copied into pinned memory in one call.
+constexpr std::size_t kMostCopied = std::size_t{1} << 30;
 
 Status check_nvtiff(int status, const char* function) {
   if (status == nvt::success) [[likely]]
@@ -124,9 +128,21 @@ bool deflated(const DecodeJob& job) noexcept {
   return compression == Compression::deflate || compression == Compression::old_deflate;
 }
 
+// nvTIFF copies strip by strip, several times slower from memory that the GPU cannot read. A file that is needed for
+// the most part is brought into such memory first.
+bool worth_copying(const DecodeJob& job) noexcept {
+  const DecodeRequest& request = job.request;
+  const ImageSpec& whole = request.info().spec;
+  const bool most_pixels =
+      2 * request.window.width * request.window.height >= std::int64_t{whole.width} * std::int64_t{whole.height};
+  return most_pixels && directory_of(request).coded_bytes >= request.bytes.size() / 2 && !pinned(job);
+}
+
 struct Landing {
-  std::size_t offset = 0;
+  std::size_t offset = 0;  // in staging, if not direct
   bool direct = false;
+  bool copied = false;  // the file is at copy_offset in pinned memory
+  std::size_t copy_offset = 0;
 };
 
 class Decoder final : public FormatDecoder {
@@ -171,6 +187,12 @@ class Decoder final : public FormatDecoder {
   }
 
  private:
+  // Memory of a call, and how much of it is needed.
+  struct Room {
+    std::byte* pixels = nullptr;  // device
+    std::byte* files = nullptr;   // pinned
+    std::size_t pixel_bytes = 0, file_bytes = 0;
+  };
   struct Work {
     std::vector<Landing> landings;
     std::vector<TiffLane*> lanes;
@@ -179,21 +201,21 @@ class Decoder final : public FormatDecoder {
   static Status run(std::span<DecodeJob> jobs, Work& work, TiffEngine& engine, Context& context) {
     const Stream stream = context.stream;
     RESTRIDE_ASSIGN(Held<Call> call, begin_call(stream.device));
-    const std::size_t bytes = place(jobs, work.landings);
-    work.lanes.assign(jobs.size(), nullptr);
-    RESTRIDE_ASSIGN(std::byte * memory, call->reserve(bytes));
-    RESTRIDE_TRY(call->fork(handle(stream)));
     const bool worth_deflate = std::count_if(jobs.begin(), jobs.end(), deflated) >= kWorthDeflate;
+    for (DecodeJob& job : jobs) job.status = check_worth(job, worth_deflate);
+    Room room = place(jobs, work.landings);
+    work.lanes.assign(jobs.size(), nullptr);
+    RESTRIDE_ASSIGN(room.pixels, call->reserve(room.pixel_bytes));
+    RESTRIDE_ASSIGN(room.files, call->reserve_pinned(room.file_bytes));
+    RESTRIDE_TRY(call->fork(handle(stream)));
     context.executor.for_each(jobs.size(), [&](std::size_t i) {
       const DeviceScope scope(stream.device);
-      if (!worth_deflate && deflated(jobs[i]))
-        jobs[i].status = fail(Errc::unsupported, "nvTIFF: so few pictures with Deflate are faster on the CPU");
-      else
-        jobs[i].status = decode_one(jobs[i], work.landings[i], memory, work.lanes[i], engine, *call, stream);
+      if (jobs[i].status)
+        jobs[i].status = decode_one(jobs[i], work.landings[i], room, work.lanes[i], engine, *call, stream);
     });
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       if (!jobs[i].status || work.landings[i].direct) continue;
-      const ImageView view = dense_view(memory + work.landings[i].offset, jobs[i].plan.native, Memory::device);
+      const ImageView view = dense_view(room.pixels + work.landings[i].offset, jobs[i].plan.native, Memory::device);
       jobs[i].wrote = true;
       call->conversions.push_back(
           conversion_of(jobs[i], view.data, view.row_stride, view.pixel_stride, view.channel_stride));
@@ -201,38 +223,57 @@ class Decoder final : public FormatDecoder {
     return end_call(*call, stream, false);  // decode() waits in any case
   }
 
-  static std::size_t place(std::span<const DecodeJob> jobs, std::vector<Landing>& landings) {
-    landings.assign(jobs.size(), {});
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      landings[i].direct = jobs[i].sink.direct() && plain_rows(jobs[i].sink.direct_view());
-      landings[i].offset = bytes;
-      if (!landings[i].direct) bytes += aligned(static_cast<std::size_t>(jobs[i].plan.native.bytes()));
-    }
-    return bytes;
+  // What the CPU does faster is left to it.
+  static Status check_worth(const DecodeJob& job, bool worth_deflate) {
+    if (deflated(job) && !worth_deflate)
+      return fail(Errc::unsupported, "nvTIFF: so few pictures with Deflate are faster on the CPU");
+    if (directory_of(job.request).compression == Compression::none && !pinned(job))
+      return fail(Errc::unsupported, "nvTIFF: plain samples outside pinned memory are faster through the CPU");
+    return {};
   }
 
-  static Status decode_one(DecodeJob& job, const Landing& landing, std::byte* memory, TiffLane*& lane,
+  static Room place(std::span<const DecodeJob> jobs, std::vector<Landing>& landings) {
+    landings.assign(jobs.size(), {});
+    Room room;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      if (!jobs[i].status) continue;
+      Landing& landing = landings[i];
+      landing.direct = jobs[i].sink.direct() && plain_rows(jobs[i].sink.direct_view());
+      landing.offset = room.pixel_bytes;
+      if (!landing.direct) room.pixel_bytes += aligned(static_cast<std::size_t>(jobs[i].plan.native.bytes()));
+      const std::size_t file = aligned(jobs[i].request.bytes.size());
+      landing.copied = worth_copying(jobs[i]) && room.file_bytes + file <= kMostCopied;
+      landing.copy_offset = room.file_bytes;
+      if (landing.copied) room.file_bytes += file;
+    }
+    return room;
+  }
+
+  static Status decode_one(DecodeJob& job, const Landing& landing, const Room& room, TiffLane*& lane,
                            TiffEngine& engine, const Call& call, Stream stream) {
     RESTRIDE_ASSIGN(lane, engine.take());
     RESTRIDE_TRY(lane->follow(call.mark()));
-    Status status = decode_on(job, landing, memory, *lane, *engine.api);
+    Status status = decode_on(job, landing, room, *lane, *engine.api);
     RESTRIDE_TRY(lane->finish(handle(stream)));
     return status;
   }
 
-  static Status decode_on(DecodeJob& job, const Landing& landing, std::byte* memory, TiffLane& lane,
-                          const Nvtiff& api) {
+  static Status decode_on(DecodeJob& job, const Landing& landing, const Room& room, TiffLane& lane, const Nvtiff& api) {
     const DecodeRequest& request = job.request;
-    RESTRIDE_TRY(check_nvtiff(
-        api.StreamOpen(reinterpret_cast<const std::uint8_t*>(request.bytes.data()), request.bytes.size(), &lane.file),
-        "nvtiffStreamOpen"));
+    const std::byte* bytes = request.bytes.data();
+    if (landing.copied) {
+      std::memcpy(room.files + landing.copy_offset, bytes, request.bytes.size());
+      bytes = room.files + landing.copy_offset;
+    }
+    RESTRIDE_TRY(
+        check_nvtiff(api.StreamOpen(reinterpret_cast<const std::uint8_t*>(bytes), request.bytes.size(), &lane.file),
+                     "nvtiffStreamOpen"));
     const nvt::Region region{static_cast<std::size_t>(request.info().ifd_offset),
                              static_cast<std::int32_t>(request.window.x), static_cast<std::int32_t>(request.window.y),
                              static_cast<std::uint32_t>(request.window.width),
                              static_cast<std::uint32_t>(request.window.height)};
     RESTRIDE_TRY(check_nvtiff(api.DecodeParamsSetRegions(lane.params, &region, 1), "nvtiffDecodeParamsSetRegions"));
-    void* data = landing.direct ? job.sink.direct_view().data : memory + landing.offset;
+    void* data = landing.direct ? job.sink.direct_view().data : room.pixels + landing.offset;
     std::size_t pitch = landing.direct ? static_cast<std::size_t>(job.sink.direct_view().row_stride)
                                        : static_cast<std::size_t>(job.plan.native.row_bytes());
     nvt::Image image{&data, &pitch, 1};
