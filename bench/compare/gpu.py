@@ -60,8 +60,6 @@ def file_of(image, kind, **options):
     return out.getvalue()
 
 
-
-
 class Decode:
     """Decodes `files`; reuse: into the images of the call before."""
 
@@ -118,10 +116,20 @@ class OneByOne(Decode):
             self.images = self.decoder.decode(self.streams, images=self.images) if self.images else self.decoder.decode(self.streams)
 
 
+def prepared(make, build):
+    """A case: make() its data once, then build(module, data) a worker for each module."""
+
+    def start():
+        data = make()
+        return lambda module: build(module, data)
+
+    return start
+
+
 def decode_cases(name, make, both=True):
     if both:
-        CASES[name + ", fresh"] = lambda: lambda m, files=make(): Decode(m, files, False)
-    CASES[name + ", reuse"] = lambda: lambda m, files=make(): Decode(m, files, True)
+        CASES[name + ", fresh"] = prepared(make, lambda m, files: Decode(m, files, False))
+    CASES[name + ", reuse"] = prepared(make, lambda m, files: Decode(m, files, True))
 
 
 def jpegs(count, height, width, vary=False, **options):
@@ -137,12 +145,13 @@ decode_cases("JPEG decode, 256 of 64x64", lambda: jpegs(32, 64, 64, quality=90, 
 decode_cases("JPEG decode, 32 of 1920x1280", jpegs(32, 1280, 1920, quality=90, subsampling=2), False)
 decode_cases("JPEG decode, one 6000x4000", jpegs(1, 4000, 6000, quality=90, subsampling=2), False)
 for side in (64, 224):
-    CASES[f"JPEG decode, one {side}x{side}, twenty times"] = lambda s=side: lambda m: OneByOne(
-        m, jpegs(1, s, s, quality=90, subsampling=2)(), True)  # fmt: skip
-REGIONS = [(y, x, y + 512, x + 512) for y in range(0, 2048, 512) for x in range(0, 2048, 512)]
-CASES["JPEG region 256x256 of 6000x4000"] = lambda: lambda m, f=jpegs(1, 4000, 6000, quality=90)(): Decode(
-    m, f, False, [(1800, 2800, 2056, 3056)])  # fmt: skip
-CASES["JPEG, 16 regions 512x512 of 6000x4000"] = lambda: lambda m, f=jpegs(1, 4000, 6000, quality=90)(): Decode(m, f, False, REGIONS)
+    CASES[f"JPEG decode, one {side}x{side}, twenty times"] = prepared(
+        jpegs(1, side, side, quality=90, subsampling=2), lambda m, files: OneByOne(m, files, True))  # fmt: skip
+CENTRE = [(1800, 2800, 2056, 3056)]
+SIXTEEN = [(y, x, y + 512, x + 512) for y in range(0, 2048, 512) for x in range(0, 2048, 512)]
+LARGE = jpegs(1, 4000, 6000, quality=90, subsampling=2)
+CASES["JPEG region 256x256 of 6000x4000"] = prepared(LARGE, lambda m, files: Decode(m, files, False, CENTRE))
+CASES["JPEG, 16 regions 512x512 of 6000x4000"] = prepared(LARGE, lambda m, files: Decode(m, files, False, SIXTEEN))
 decode_cases("BMP decode, 8 of 1920x1280", lambda: [file_of(i, "BMP") for i in scenes(8, 1280, 1920)])
 decode_cases("PNM decode, 8 of 1920x1280", lambda: [file_of(i, "PPM") for i in scenes(8, 1280, 1920)])
 decode_cases("PNG decode, 8 of 1920x1280", lambda: [file_of(i, "PNG") for i in scenes(8, 1280, 1920)], False)
@@ -153,10 +162,15 @@ decode_cases("TIFF decode, 8 of 1920x1280, Deflate tiles",
              lambda: [file_of(i, "TIFF", tile=(256, 256), compression="zlib") for i in scenes(8, 1280, 1920)], False)  # fmt: skip
 decode_cases("TIFF decode, 8 of 1920x1280, LZW strips",
              lambda: [file_of(i, "TIFF", compression="lzw", rowsperstrip=16) for i in scenes(8, 1280, 1920)], False)  # fmt: skip
+
+
+def encode_case(name, count, height, width, codec, source, reuse, **params):
+    CASES[name] = prepared(lambda: scenes(count, height, width), lambda m, pixels: Encode(m, pixels, codec, source, reuse, **params))
+
+
 for text, count, h, w in (("64 of 512x384", 64, 384, 512), ("32 of 1920x1280", 32, 1280, 1920), ("one 6000x4000", 1, 4000, 6000)):
     for source, reuse in (("host", False), ("device", False), ("device", True)):
-        CASES[f"JPEG encode, {text}, {source} source{', reuse' if reuse else ''}"] = (
-            lambda n=count, h=h, w=w, s=source, r=reuse: lambda m, p=scenes(n, h, w): Encode(m, p, "jpeg", s, r))  # fmt: skip
+        encode_case(f"JPEG encode, {text}, {source} source{', reuse' if reuse else ''}", count, h, w, "jpeg", source, reuse)
 
 
 def jpeg2000(count, h, w, **params):
@@ -174,8 +188,7 @@ for text, params in (("lossless", {"quality": "LOSSLESS"}), ("PSNR 40", {"qualit
                      ("HT lossless", {"quality": "LOSSLESS", "ht": True})):  # fmt: skip
     for size, count, h, w in (("32 of 768x512", 32, 512, 768), ("4 of 3840x2160", 4, 2160, 3840)):
         decode_cases(f"JPEG 2000 decode, {text}, {size}", jpeg2000(count, h, w, **params), False)
-        CASES[f"JPEG 2000 encode, {text}, {size}, device source, reuse"] = (
-            lambda n=count, h=h, w=w, p=params: lambda m, i=scenes(n, h, w): Encode(m, i, "jpeg2k", "device", True, **p))  # fmt: skip
+        encode_case(f"JPEG 2000 encode, {text}, {size}, device source, reuse", count, h, w, "jpeg2k", "device", True, **params)
 
 
 def measure(make, modules, reps, budget=2.5):
@@ -223,8 +236,8 @@ def main():
             row[module] = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "runs": len(seconds)}
         rows.append(row)
         medians = [row[m]["median"] * 1e3 for m in modules]
-        print(f"{name:62s} " + "  ".join(f"{v:9.3f} ms" for v in medians) + f"  ratio {medians[0] / medians[-1]:6.2f}  differ {difference:.3f}",
-              flush=True)  # fmt: skip
+        shown = "  ".join(f"{v:9.3f} ms" for v in medians)
+        print(f"{name:62s} {shown}  ratio {medians[0] / medians[-1]:6.2f}  differ {difference:.3f}", flush=True)
     about = {
         "command": " ".join(sys.argv),
         "date": datetime.date.today().isoformat(),

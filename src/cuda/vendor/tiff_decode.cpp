@@ -227,8 +227,6 @@ class Decoder final : public FormatDecoder {
   static Status check_worth(const DecodeJob& job, bool worth_deflate) {
     if (deflated(job) && !worth_deflate)
       return fail(Errc::unsupported, "nvTIFF: so few pictures with Deflate are faster on the CPU");
-    if (directory_of(job.request).compression == Compression::none && !pinned(job))
-      return fail(Errc::unsupported, "nvTIFF: plain samples outside pinned memory are faster through the CPU");
     return {};
   }
 
