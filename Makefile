@@ -5,7 +5,7 @@ CMAKE := $(CURDIR)/.venv/bin/cmake
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help bootstrap build install test ctest pytest asan lint layers wheel demo ci clean
+.PHONY: help bootstrap build install test ctest pytest asan tsan lint layers wheel demo ci clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -25,6 +25,11 @@ asan: bootstrap  ## unit and contract tests under AddressSanitizer and UBSan
 	@$(CMAKE) --preset asan-ubsan >build.log 2>&1 || { cat build.log; exit 1; }
 	@$(CMAKE) --build --preset asan-ubsan -j $(JOBS)
 	@cd build/asan-ubsan && $(CURDIR)/.venv/bin/ctest -j $(JOBS)
+
+tsan: bootstrap  ## unit and contract tests under ThreadSanitizer
+	@$(CMAKE) --preset tsan >build.log 2>&1 || { cat build.log; exit 1; }
+	@$(CMAKE) --build --preset tsan -j $(JOBS)
+	@cd build/tsan && $(CURDIR)/.venv/bin/ctest -j $(JOBS)
 
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py

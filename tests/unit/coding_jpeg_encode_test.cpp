@@ -9,7 +9,7 @@ namespace restride::test {
 namespace {
 
 using Css = ChromaSubsampling;
-constexpr Css kSubsamplings[] = {Css::css_444, Css::css_422, Css::css_420, Css::css_440,
+constexpr Css kSubsamplings[] = {Css::css_444, Css::css_422, Css::css_420,  Css::css_440,
                                  Css::css_411, Css::css_410, Css::css_410v, Css::css_gray};
 
 EncodeParams params_for(Css subsampling, double quality) {
@@ -125,8 +125,7 @@ TEST(JpegEncode, EveryLayout) {
 
 TEST(JpegEncode, OptimizedTables) {
   for (int quality : {1, 10, 50, 75, 90, 98, 100})
-    for (const Content content :
-         {Content::smooth, Content::noise, Content::edges, Content::black, Content::extremes})
+    for (const Content content : {Content::smooth, Content::noise, Content::edges, Content::black, Content::extremes})
       for (const Css subsampling : kSubsamplings)
         for (const auto& [width, height] : {std::pair{1, 1}, {67, 45}, {230, 131}}) {
           const Pixels p = pixels(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height),

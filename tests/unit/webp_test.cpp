@@ -308,7 +308,8 @@ TEST(WebpContainer, OrientationComesFromExif) {
     Data exif;
     put_chunk(exif, "EXIF", block);
     const Data file = extended(kExif, 20, 10, {chunks_of(plain), exif});
-    const auto info = stream_of(file).info();
+    const CodeStream stream = stream_of(file);
+    const auto info = stream.info();
     ASSERT_TRUE(info) << info.error().describe();
     EXPECT_EQ((*info)->orientation, Orientation::rotate_270);
     auto image = decode(file);

@@ -124,9 +124,9 @@ Status EncodeCall::describe(std::span<EncodeJob> jobs) {
     if (!jpeg::reads_directly(view.spec, wanted)) {
       const ImageView to = dense_view(converted, wanted, Memory::device, stream_.device);
       converted += aligned(wanted.bytes());
-      conversions_.push_back(
-          {plan_conversion(view.spec, to, wanted.width, wanted.height, Orientation::normal), view.data,
-           view.row_stride, view.pixel_stride, view.channel_stride, wanted.width, wanted.height});
+      conversions_.push_back({plan_conversion(view.spec, to, wanted.width, wanted.height, Orientation::normal),
+                              view.data, view.row_stride, view.pixel_stride, view.channel_stride, wanted.width,
+                              wanted.height});
       view = to;
     }
     jpeg::ForwardPicture picture = jpeg::forward_picture(view, wanted, frames_[i]);
@@ -221,9 +221,9 @@ Status EncodeCall::reserve_output(std::size_t arena_bytes, std::size_t output_by
 }
 
 Status EncodeCall::launch(std::span<EncodeJob> jobs, bool first) {
-  RESTRIDE_TRY(check(cudaMemcpyAsync(descriptors_.data(), upload_.data(), upload_bytes_, cudaMemcpyHostToDevice,
-                                     handle(stream_)),
-                     "copy of descriptors"));
+  RESTRIDE_TRY(check(
+      cudaMemcpyAsync(descriptors_.data(), upload_.data(), upload_bytes_, cudaMemcpyHostToDevice, handle(stream_)),
+      "copy of descriptors"));
   RESTRIDE_TRY(check(launch_encode_tiles(batch_, outcome_, handle(stream_)), "JPEG encoding kernels"));
   if (first) write_headers(jobs);  // while the GPU works
   return check(launch_encode_output(batch_, outcome_, handle(stream_)), "JPEG encoding kernels");
