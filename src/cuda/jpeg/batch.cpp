@@ -426,7 +426,7 @@ void Batch::fill_descriptors(std::byte* host) const {
     for (unsigned c = 0; c < 4; ++c)
       for (unsigned k = 0; k < 64; ++k) {
         const std::uint8_t natural = kNaturalOrder[k];
-        steps[64 * (picture.quant + c) + k] = {natural, picture.scans->quant[c].values[natural]};
+        steps[64 * (picture.quant + c) + k] = {transposed(natural), picture.scans->quant[c].values[natural]};
       }
   }
 }

@@ -71,7 +71,8 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
       std::uint32_t before = 0;
       for (std::uint32_t s = place.segment_first; s < place.subsequence; ++s)
         before += batch.states[scan.subsequence + s].count;
-      index_subsequence(batch, tables.reader(batch, scan), place, before);
+      DcSums sums;
+      index_subsequence(batch, tables.reader(batch, scan), place, before, sums);
     }
   }
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
