@@ -112,7 +112,7 @@ struct Unit {
 template <class StoreRow>
 RESTRIDE_HD inline void inverse_dct8(const Unit& unit, StoreRow&& store_row) noexcept {
   auto* words = reinterpret_cast<std::uint32_t*>(unit.c);
-  int in[8], out[8];
+  int in[8], out[8] = {};
   const auto store = [&](int y) {
     store_row(y, four_clamped(out[0] + 128, out[1] + 128, out[2] + 128, out[3] + 128),
               four_clamped(out[4] + 128, out[5] + 128, out[6] + 128, out[7] + 128));

@@ -22,13 +22,13 @@ struct SymbolTable {
   std::array<std::int32_t, 18> most, offset;    // by length: last code, and what turns a code into an index
   const std::uint8_t* symbols = nullptr;
 
-  bool build(const ProgressiveScan::Table& table) noexcept {
-    symbols = table.symbols.data();
+  bool build(const std::uint8_t* counts, const std::uint8_t* values) noexcept {
+    symbols = values;
     look.fill(0);
     most.fill(-1);
     std::uint32_t code = 0, k = 0;
     for (unsigned length = 1; length <= 16; ++length, code <<= 1) {
-      const unsigned n = table.counts[length - 1];
+      const unsigned n = counts[length - 1];
       offset[length] = static_cast<std::int32_t>(k) - static_cast<std::int32_t>(code);
       if (code + n > 1U << length || k + n > 256) return false;
       for (unsigned i = 0; i < n; ++i, ++k, ++code)
@@ -231,7 +231,7 @@ bool decode_progressive_scan(const ProgressiveScan& scan, const std::byte* data,
                              std::size_t subsequence) noexcept {
   std::array<SymbolTable, 4> tables;
   for (unsigned i = 0; i < scan.components; ++i)
-    if (scan.table[i] && !tables[i].build(*scan.table[i])) return false;
+    if (scan.counts[i] && !tables[i].build(scan.counts[i], scan.symbols[i])) return false;
   const std::uint32_t mcus =
       scan.components == 1 ? scan.plane[0]->blocks_wide * scan.plane[0]->blocks_high : scan.mcus_wide * scan.mcus_high;
   std::uint32_t m = 0;

@@ -21,13 +21,10 @@ struct CoefficientPlane {
 };
 
 struct ProgressiveScan {
-  struct Table {
-    std::span<const std::uint8_t, 16> counts;
-    std::span<const std::uint8_t, 256> symbols;
-  };
   std::uint8_t components = 0;
   std::array<CoefficientPlane*, 4> plane{};
-  std::array<const Table*, 4> table{};  // DC or AC, whichever the scan needs; null where it needs none
+  // BITS and HUFFVAL, DC or AC, whichever the scan needs; null where it needs none.
+  std::array<const std::uint8_t*, 4> counts{}, symbols{};
   std::uint8_t ss = 0, se = 0, ah = 0, al = 0;
   std::uint32_t mcus_wide = 0, mcus_high = 0;  // of a scan of several components
   std::uint32_t restart_interval = 0;

@@ -324,6 +324,9 @@ RESTRIDE_HD inline void store_pixels(const BatchView& batch, const PixelJob& job
                                      unsigned y) noexcept {
   if (job.storing != kStoring || batch.status[job.picture] != kGood) return;
   const std::uint32_t group = block.tile_x * kTileGroups + x;
+#if defined(__CUDACC__)
+#pragma unroll 1  // registers
+#endif
   for (unsigned i = 0; i < kRowsAThread; ++i) {
     const std::uint32_t row = (block.tile_y * kTileRows + y) * kRowsAThread + i;
     if (row >= job.height) return;
