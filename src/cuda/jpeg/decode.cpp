@@ -23,12 +23,14 @@ class Decoder final : public FormatDecoder {
   StatePool<Batch> batches_;
 };
 
-// Queues parts of the upload as they become ready.
+// Queues parts of the upload as they become ready, or a small one as a whole, with its last part.
 class Uploader final : public UploadSink {
  public:
-  Uploader(const Stage& stage, cudaStream_t stream) noexcept : stage_(stage), stream_(stream) {}
+  Uploader(const Stage& stage, cudaStream_t stream, std::size_t bytes) noexcept
+      : stage_(stage), stream_(stream), whole_(bytes < kSmall ? bytes : 0) {}
   void ready(std::size_t offset, std::size_t bytes) override {
-    if (!status_) return;
+    if (!status_ || (whole_ && offset != 0)) return;
+    if (whole_) bytes = whole_;
     status_ =
         check(cudaMemcpyAsync(stage_.device() + offset, stage_.host() + offset, bytes, cudaMemcpyHostToDevice, stream_),
               "JPEG upload");
@@ -36,8 +38,11 @@ class Uploader final : public UploadSink {
   Status take_status() noexcept { return std::move(status_); }
 
  private:
+  static constexpr std::size_t kSmall = std::size_t{1} << 20;
+
   const Stage& stage_;
   cudaStream_t stream_;
+  std::size_t whole_;
   Status status_;
 };
 
@@ -51,7 +56,7 @@ Status Decoder::run(Batch& batch, std::span<DecodeJob> jobs, Stage& stage, Conte
   RESTRIDE_ASSIGN(const cudaStream_t side, stage.side());
   const Batch::Memory memory{stage.host(), stage.device(), stage.host() + upload + reported,
                              reinterpret_cast<std::uint32_t*>(stage.host() + upload)};
-  Uploader uploader(stage, side);
+  Uploader uploader(stage, side, batch.upload_bytes());
   const BatchView view = batch.fill(memory, context.executor, uploader);
   Status status = uploader.take_status();
   if (status) status = check(launch_decoding(view, side), "JPEG decoding kernels");

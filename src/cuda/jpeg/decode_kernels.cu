@@ -206,7 +206,8 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
 }
 
 template <Storing kStoring>
-__global__ void __launch_bounds__(kTileGroups* kTileRows) pixel_kernel(const __grid_constant__ BatchView batch) {
+__global__ void __launch_bounds__(kTileGroups* kTileRows, kStoring == Storing::bytes ? 4 : 1)
+    pixel_kernel(const __grid_constant__ BatchView batch) {
   __shared__ PixelJob job;
   constexpr unsigned kJobWords = sizeof(PixelJob) / 4;
   static_assert(sizeof(PixelJob) % 4 == 0);
