@@ -207,9 +207,10 @@ TEST(JpegDecode, RegionsOfReducedPictures) {
       DecodeParams params;
       params.reduce = reduce;
       for (int i = 0; i < 8; ++i) {
-        Rect rect{random() % whole.width, random() % whole.height, 0, 0};
-        rect.width = 1 + random() % (whole.width - static_cast<unsigned>(rect.x));
-        rect.height = 1 + random() % (whole.height - static_cast<unsigned>(rect.y));
+        const auto x = static_cast<std::uint32_t>(random()) % whole.width;
+        const auto y = static_cast<std::uint32_t>(random()) % whole.height;
+        const Rect rect{x, y, 1 + static_cast<std::uint32_t>(random()) % (whole.width - x),
+                        1 + static_cast<std::uint32_t>(random()) % (whole.height - y)};
         SCOPED_TRACE(testing::Message() << sampling.name << " reduce " << int{reduce});
         ASSERT_NO_FATAL_FAILURE(decode_region(decoder, stream, whole, rect, params));
       }

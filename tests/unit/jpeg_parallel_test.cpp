@@ -97,10 +97,17 @@ void run_emulated(std::span<DecodeJob> jobs, bool triangle, test::EmulationCount
   SerialExecutor executor;
   batch.lay_out(jobs, triangle);
   if (batch.empty()) return;
-  auto* block = static_cast<std::byte*>(std::aligned_alloc(256, (batch.device_bytes() + 255) / 256 * 256));
-  std::memset(block, 0xcc, batch.device_bytes());
+  const std::size_t size = (batch.device_bytes() + batch.scratch_bytes() + 255) / 256 * 256 + 256;
+  auto* block = static_cast<std::byte*>(std::aligned_alloc(256, size));
+  std::memset(block, 0xcc, size);
   std::vector<std::uint32_t> reported(batch.pictures(), 7);
-  const cuda::jpeg::BatchView view = batch.fill(jobs, block, block, reported.data(), executor);
+  const std::size_t scratch = (batch.device_bytes() + 255) / 256 * 256;
+  struct Sink final : cuda::jpeg::UploadSink {
+    std::size_t bytes = 0;
+    void ready(std::size_t, std::size_t n) override { bytes += n; }
+  } sink;
+  const cuda::jpeg::BatchView view = batch.fill({block, block, block + scratch, reported.data()}, executor, sink);
+  EXPECT_LE(sink.bytes, batch.upload_bytes());
   test::EmulationCounts own;
   test::run_on_host(view, counts ? *counts : own);
   batch.finish(jobs, reported.data());
@@ -274,6 +281,31 @@ TEST(JpegParallel, SeveralScans) {
     }
 }
 
+TEST(JpegParallel, Progressive) {
+  for (const Sampling& sampling : kSamplings)
+    for (const unsigned restart : {0U, 5U})
+      for (const unsigned size : {1U, 8U, 33U, 90U}) {
+        test::JpegRecipe recipe = recipe_for(sampling, size + 7, size);
+        recipe.restart = restart;
+        recipe.progressive = true;
+        recipe.quality = size == 33 ? 99 : 80;
+        const Bytes file = test::write_jpeg(recipe);
+        Wish wish;
+        for (wish.reduce = 0; wish.reduce <= 3; ++wish.reduce) {
+          wish.region = {};
+          expect_equal(file, wish, std::string(sampling.name) + " progressive");
+          wish.region = {2, 1, 20, 9};
+          expect_equal(file, wish, std::string(sampling.name) + " progressive region");
+        }
+      }
+  // A progression without its last refinements, which libjpeg smooths, is left to it.
+  test::JpegRecipe recipe = recipe_for(kSamplings[0], 40, 40);
+  recipe.scans = {{3, {0, 1, 2}, 0, 0, 0, 0}, {1, {0}, 1, 63, 0, 0}, {1, {1}, 1, 63, 0, 2}, {1, {2}, 1, 63, 0, 0}};
+  const Bytes file = test::write_jpeg(recipe);
+  const auto info = std::move(*jpeg::kFormat.parse(file, {}));
+  EXPECT_FALSE(cuda::jpeg::plan_decode(Work(*info, file, {}).job.request, true));
+}
+
 TEST(JpegParallel, LargeEnoughForManyBlocks) {
   for (const unsigned restart : {0U, 50U}) {
     test::JpegRecipe recipe = recipe_for(kSamplings[2], 1500, 1100);
@@ -330,10 +362,11 @@ TEST(JpegParallel, Batches) {
 // Whatever is damaged: the parallel decoder takes only what the CPU's takes, and then gives the same pixels.
 TEST(JpegParallel, DamagedStreams) {
   unsigned taken = 0, refused = 0;
-  for (unsigned kind = 0; kind < 4; ++kind) {
+  for (unsigned kind = 0; kind < 5; ++kind) {
     test::JpegRecipe recipe = recipe_for(kSamplings[kind == 3 ? 0 : 2], 50, 40);
     recipe.restart = kind == 1 ? 4 : 0;
     if (kind == 2) recipe.scans = {{1, {0}, 0, 63, 0, 0}, {2, {1, 2}, 0, 63, 0, 0}};
+    recipe.progressive = kind == 4;
     const Bytes whole = test::write_jpeg(recipe);
     for (std::size_t i = 2; i < whole.size() + 150; ++i) {
       Bytes file = whole;

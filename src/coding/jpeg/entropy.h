@@ -136,23 +136,25 @@ struct ScanReader {
 // Walks the symbols that start before bit `end`; counts the data units that start. What is no code is stepped over.
 RESTRIDE_HD inline void walk(const ScanReader& reader, std::uint32_t end, State& state) noexcept {
   BitWindow window(reader.words, state.bit);
-  const unsigned units = reader.scan.units_per_mcu;
+  const unsigned last = 2U * reader.scan.units_per_mcu - 2;
   const std::uint32_t pair_bits = reader.scan.pair_bits;
   std::uint32_t bit = state.bit, count = 0;
-  unsigned unit = state.unit, zigzag = state.zigzag, table = (pair_bits >> (2 * unit) & 3U) * 2;
+  unsigned unit2 = 2U * state.unit, zigzag = state.zigzag;
   while (bit < end) {
-    Code code = reader.code(window.at(bit), table + (zigzag != 0));
-    if (!code.valid()) code = Code::make(16, 0, 1);
-    count += zigzag == 0;
-    bit += code.bits();
-    zigzag += code.step();
-    if (zigzag >= 64) {
-      zigzag = 0;
-      unit = unit + 1 == units ? 0 : unit + 1;
-      table = (pair_bits >> (2 * unit) & 3U) * 2;
-    }
+    // Selections instead of branches: neighbouring threads are at different places in their units.
+    const bool start = zigzag == 0;
+    const Code code = reader.code(window.at(bit), (pair_bits >> unit2 & 3U) * 2 + (start ? 0 : 1));
+    const std::uint32_t entry = code.valid() ? code.entry : Code::make(16, 0, 1).entry;
+    count += start;
+    bit += entry & 31U;
+    zigzag += entry >> 9;
+    const bool over = zigzag >= 64;
+    zigzag = over ? 0 : zigzag;
+    const unsigned next = unit2 == last ? 0 : unit2 + 2;
+    unit2 = over ? next : unit2;
   }
-  state = {bit, static_cast<std::uint16_t>(count), static_cast<std::uint8_t>(unit), static_cast<std::uint8_t>(zigzag)};
+  state = {bit, static_cast<std::uint16_t>(count), static_cast<std::uint8_t>(unit2 / 2),
+           static_cast<std::uint8_t>(zigzag)};
 }
 
 // The segment that holds a subsequence of the scan; `segments`: the scan's.
@@ -184,14 +186,13 @@ struct IndexWalk {
 };
 
 // Says where the units that start before bit `end` start (`units`: of the segment) and checks everything that can be
-// wrong with them. Returns the status.
+// wrong with them. `sums`: in memory that can be indexed cheaply. Returns the status.
 RESTRIDE_HD inline std::uint32_t index_units(const ScanReader& reader, std::uint32_t end, const IndexWalk& work,
                                              UnitStart* units, DcSums& sums) noexcept {
-  std::uint64_t all = 0;  // sums of four components, 16 bits each
+  sums = {};
   std::uint32_t next = work.first_unit, status = kGood;
   unsigned unit = work.start.unit, zigzag = work.start.zigzag;
   std::uint32_t bit = work.start.bit;
-  sums = {};
   if (next > work.segment_units || (next == work.segment_units && zigzag == 0)) return kGood;  // behind the last unit
   BitWindow window(reader.words, bit);
   bool done = false;
@@ -201,12 +202,9 @@ RESTRIDE_HD inline std::uint32_t index_units(const ScanReader& reader, std::uint
     const Code code = reader.code(bits, reader.scan.pair(unit) * 2 + ac);
     if (!code.valid()) return kBadCode;
     if (!ac) {
-      const unsigned shift = 16 * reader.scan.predictor(unit);
-      const int value = extended(bits << (code.bits() - code.value_bits()), code.value_bits());
-      const auto sum =
-          static_cast<std::uint16_t>(static_cast<std::uint32_t>(all >> shift) + static_cast<unsigned>(value));
-      all = (all & ~(std::uint64_t{0xffff} << shift)) | std::uint64_t{sum} << shift;
-      units[next++] = {bit, static_cast<std::int16_t>(sum), 0};
+      std::int16_t& sum = sums.of[reader.scan.predictor(unit)];
+      sum = static_cast<std::int16_t>(sum + extended(bits << (code.bits() - code.value_bits()), code.value_bits()));
+      units[next++] = {bit, sum, 0};
     }
     zigzag += code.step();
     if (zigzag > 64 && code.step() != 64) return kTooLong;
@@ -220,7 +218,6 @@ RESTRIDE_HD inline std::uint32_t index_units(const ScanReader& reader, std::uint
     if (!work.last_segment && work.segment_end - bit >= 8) status = kSurplus;
   }
   if (!done && work.last_of_segment) status = kTooShort;
-  for (unsigned k = 0; k < 4; ++k) sums.of[k] = static_cast<std::int16_t>(all >> (16 * k));
   return status;
 }
 

@@ -26,7 +26,7 @@ RESTRIDE_HD inline std::uint8_t sample(int v) noexcept {
   return static_cast<std::uint8_t>((v < -128 ? -128 : v > 127 ? 127 : v) + 128);
 }
 
-// One pass over 8 values. kShift: 11 over columns, 18 over rows.
+// One pass over 8 values, not saturated. kShift: 11 over columns, 18 over rows.
 template <int kShift>
 RESTRIDE_HD inline void pass8(const int (&in)[8], int (&out)[8]) noexcept {
   const std::uint32_t even2 = times(in[2], 4433) + times(in[6], 4433 - 15137);
@@ -41,14 +41,14 @@ RESTRIDE_HD inline void pass8(const int (&in)[8], int (&out)[8]) noexcept {
   const std::uint32_t odd1 = times(in[5], 16819 - 20995) + times(in[3], -20995) + b;
   const std::uint32_t odd2 = times(in[5], -20995) + times(in[3], 25172 - 20995) + a;
   const std::uint32_t odd3 = times(in[7], -7373) + times(in[1], 12299 - 7373) + b;
-  out[0] = saturated(descaled<kShift>(sum + even3 + odd3));
-  out[7] = saturated(descaled<kShift>(sum + even3 - odd3));
-  out[1] = saturated(descaled<kShift>(difference + even2 + odd2));
-  out[6] = saturated(descaled<kShift>(difference + even2 - odd2));
-  out[2] = saturated(descaled<kShift>(difference - even2 + odd1));
-  out[5] = saturated(descaled<kShift>(difference - even2 - odd1));
-  out[3] = saturated(descaled<kShift>(sum - even3 + odd0));
-  out[4] = saturated(descaled<kShift>(sum - even3 - odd0));
+  out[0] = descaled<kShift>(sum + even3 + odd3);
+  out[7] = descaled<kShift>(sum + even3 - odd3);
+  out[1] = descaled<kShift>(difference + even2 + odd2);
+  out[6] = descaled<kShift>(difference + even2 - odd2);
+  out[2] = descaled<kShift>(difference - even2 + odd1);
+  out[5] = descaled<kShift>(difference - even2 - odd1);
+  out[3] = descaled<kShift>(sum - even3 + odd0);
+  out[4] = descaled<kShift>(sum - even3 - odd0);
 }
 
 // 8 values to 4; in[4] is not looked at. kShift: 12, 19.
@@ -75,33 +75,74 @@ RESTRIDE_HD inline void pass2(const int (&in)[8], int (&out)[2]) noexcept {
 
 }  // namespace idct
 
-// A data unit's 64 dequantised coefficients in natural order (16 bits, wrapped), which serve as working memory too.
-// `rows`: bit y is set if a coefficient of row y was not 0 before dequantisation. store(x, y, sample) gets
-// size x size samples; size is 8, 4, 2 or 1.
+// Two neighbouring 16-bit values in a word, and back; saturated() of both.
+RESTRIDE_HD inline int low_half(std::uint32_t pair) noexcept { return static_cast<std::int16_t>(pair); }
+RESTRIDE_HD inline int high_half(std::uint32_t pair) noexcept { return static_cast<std::int32_t>(pair) >> 16; }
+RESTRIDE_HD inline std::uint32_t halves(int low, int high) noexcept {
+#if defined(__CUDA_ARCH__)
+  std::uint32_t pair;
+  asm("cvt.pack.sat.s16.s32 %0, %1, %2;" : "=r"(pair) : "r"(high), "r"(low));
+  return pair;
+#else
+  return static_cast<std::uint16_t>(idct::saturated(low)) | static_cast<std::uint32_t>(idct::saturated(high)) << 16;
+#endif
+}
+// Four values as bytes, each clamped to 0 to 255, the first lowest.
+RESTRIDE_HD inline std::uint32_t four_clamped(int a, int b, int c, int d) noexcept {
+#if defined(__CUDA_ARCH__)
+  std::uint32_t high, all;
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(high) : "r"(d), "r"(c), "r"(0));
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(all) : "r"(b), "r"(a), "r"(high));
+  return all;
+#else
+  const auto clamped = [](int v) { return static_cast<std::uint32_t>(v < 0 ? 0 : v > 255 ? 255 : v); };
+  return clamped(a) | clamped(b) << 8 | clamped(c) << 16 | clamped(d) << 24;
+#endif
+}
+
+// A data unit's 64 dequantised coefficients (16 bits, wrapped), column by column: that of row y in column x is c[8 * x
+// + y]. They serve as working memory too, and are aligned to words. `rows`: bit y is set if a coefficient of row y was
+// not 0 before dequantisation.
 struct Unit {
   std::int16_t* c;
   std::uint32_t rows;
 };
 
+// store_row(y, low, high): 8 samples of row y in two words.
 template <class StoreRow>
 RESTRIDE_HD inline void inverse_dct8(const Unit& unit, StoreRow&& store_row) noexcept {
-  std::int16_t* c = unit.c;
-  int in[8], out[8];
+  auto* words = reinterpret_cast<std::uint32_t*>(unit.c);
+  int in[8], out[8] = {};
+  const auto store = [&](int y) {
+    store_row(y, four_clamped(out[0] + 128, out[1] + 128, out[2] + 128, out[3] + 128),
+              four_clamped(out[4] + 128, out[5] + 128, out[6] + 128, out[7] + 128));
+  };
   if ((unit.rows & ~1U) == 0) {
-    for (int x = 0; x < 8; ++x) in[x] = idct::wrapped(static_cast<std::uint32_t>(c[x]) << 2);
+    for (int x = 0; x < 8; ++x) in[x] = idct::wrapped(static_cast<std::uint32_t>(low_half(words[4 * x])) << 2);
     idct::pass8<18>(in, out);
-    for (int y = 0; y < 8; ++y) store_row(y, out);
+    for (int y = 0; y < 8; ++y) store(y);
     return;
   }
   for (int x = 0; x < 8; ++x) {
-    for (int y = 0; y < 8; ++y) in[y] = c[8 * y + x];
+    for (int k = 0; k < 4; ++k) {
+      const std::uint32_t pair = words[4 * x + k];
+      in[2 * k] = low_half(pair);
+      in[2 * k + 1] = high_half(pair);
+    }
     idct::pass8<11>(in, out);
-    for (int y = 0; y < 8; ++y) c[8 * y + x] = static_cast<std::int16_t>(out[y]);
+    for (int k = 0; k < 4; ++k) words[4 * x + k] = halves(out[2 * k], out[2 * k + 1]);
   }
-  for (int y = 0; y < 8; ++y) {
-    for (int x = 0; x < 8; ++x) in[x] = c[8 * y + x];
+  for (int k = 0; k < 4; ++k) {  // rows 2 k and 2 k + 1
+    int second[8];
+    for (int x = 0; x < 8; ++x) {
+      const std::uint32_t pair = words[4 * x + k];
+      in[x] = low_half(pair);
+      second[x] = high_half(pair);
+    }
     idct::pass8<18>(in, out);
-    store_row(y, out);
+    store(2 * k);
+    idct::pass8<18>(second, out);
+    store(2 * k + 1);
   }
 }
 
@@ -114,21 +155,21 @@ RESTRIDE_HD inline void inverse_dct_reduced(const Unit& unit, int size, std::uin
     constexpr std::uint32_t kLookedAt = 0xee;  // rows 1, 2, 3, 5, 6, 7
     const bool flat = (unit.rows & kLookedAt) == 0;
     for (int x = 0; x < 8; ++x) {
-      for (int y = 0; y < 8; ++y) in[y] = c[8 * y + x];
+      for (int y = 0; y < 8; ++y) in[y] = c[8 * x + y];
       idct::pass4<12>(in, out);
       for (int y = 0; y < 4; ++y)
-        c[8 * y + x] = static_cast<std::int16_t>(flat ? static_cast<std::uint32_t>(in[0]) << 2
+        c[8 * x + y] = static_cast<std::int16_t>(flat ? static_cast<std::uint32_t>(in[0]) << 2
                                                       : static_cast<std::uint32_t>(out[y]));
     }
     for (int y = 0; y < 4; ++y) {
-      for (int x = 0; x < 8; ++x) in[x] = c[8 * y + x];
+      for (int x = 0; x < 8; ++x) in[x] = c[8 * x + y];
       idct::pass4<19>(in, out);
       for (int x = 0; x < 4; ++x) samples[4 * y + x] = idct::sample(out[x]);
     }
   } else if (size == 2) {
     int row[2][8], out[2];
     for (int x = 0; x < 8; ++x) {
-      for (int y = 0; y < 8; ++y) in[y] = c[8 * y + x];
+      for (int y = 0; y < 8; ++y) in[y] = c[8 * x + y];
       idct::pass2<13>(in, out);
       for (int y = 0; y < 2; ++y) row[y][x] = x == 0 ? out[y] : idct::saturated(out[y]);
     }

@@ -77,9 +77,9 @@ struct UnitTask {
   static constexpr std::uint32_t kDecoded = 0xffffffff;
 };
 
-// A zig-zag position: natural index and quantiser.
+// A zig-zag position: index into a unit's coefficients, column by column, and quantiser.
 struct Step {
-  std::uint16_t natural;
+  std::uint16_t at;
   std::uint16_t quantizer;
 };
 
@@ -120,20 +120,20 @@ RESTRIDE_HD inline Unit decode_unit(const ScanReader& reader, const UnitStart& s
     if (code.value_bits() == 0 || zigzag > 64) continue;
     const Step step = steps[zigzag - 1];
     const int value = extended(bits << (code.bits() - code.value_bits()), code.value_bits());
-    c[step.natural] = static_cast<std::int16_t>(value * step.quantizer);
-    rows |= 1U << (step.natural >> 3);
+    c[step.at] = static_cast<std::int16_t>(value * step.quantizer);
+    rows |= 1U << (step.at & 7);
   }
   return {c, rows};
 }
 
-// Takes a unit from ready coefficients, in natural order and not dequantised.
+// Takes a unit from ready coefficients, column by column and not dequantised.
 RESTRIDE_HD inline Unit load_unit(const std::int16_t* from, const Step* steps, std::int16_t* c) noexcept {
   std::uint32_t rows = 0;
   for (int k = 0; k < 64; ++k) {
     const Step step = steps[k];
-    const std::int16_t value = from[step.natural];
-    c[step.natural] = static_cast<std::int16_t>(value * step.quantizer);
-    if (value) rows |= 1U << (step.natural >> 3);
+    const std::int16_t value = from[step.at];
+    c[step.at] = static_cast<std::int16_t>(value * step.quantizer);
+    if (value) rows |= 1U << (step.at & 7);
   }
   return {c, rows};
 }
@@ -145,14 +145,9 @@ RESTRIDE_HD inline void unit_to_plane(const Unit& unit, const Plane& plane, cons
   std::uint8_t* to = planes + plane.offset + std::uint64_t{place.block_y * size - plane.y} * plane.stride +
                      (place.block_x * size - plane.x);
   if (size == 8) {
-    inverse_dct8(unit, [&](int y, const int(&row)[8]) {
-      std::uint32_t low = 0, high = 0;
-      for (int x = 0; x < 4; ++x) {
-        low |= std::uint32_t{idct::sample(row[x])} << (8 * x);
-        high |= std::uint32_t{idct::sample(row[x + 4])} << (8 * x);
-      }
-      const std::uint64_t eight = std::uint64_t{high} << 32 | low;
-      *reinterpret_cast<std::uint64_t*>(to + static_cast<std::size_t>(y) * plane.stride) = eight;
+    inverse_dct8(unit, [&](int y, std::uint32_t low, std::uint32_t high) {
+      *reinterpret_cast<std::uint64_t*>(to + static_cast<std::size_t>(y) * plane.stride) =
+          std::uint64_t{high} << 32 | low;
     });
     return;
   }
@@ -289,6 +284,25 @@ RESTRIDE_HD inline std::uint32_t native_samples(const PixelJob& job, int a, int 
   return job.reversed ? packed(c, b, a, 255) : packed(a, b, c, 255);
 }
 
+// Three words of four interleaved RGB (or BGR) pixels. color::Bt601 with the luma moved into the sum, which changes
+// nothing, and clamping left to packing.
+RESTRIDE_HD inline void rgb_words(const int (&y)[kGroup], const int (&cb)[kGroup], const int (&cr)[kGroup],
+                                  bool reversed, std::uint32_t (&words)[3]) noexcept {
+  using Color = color::Bt601<int>;
+  int first[kGroup], green[kGroup], last[kGroup];
+  for (unsigned i = 0; i < kGroup; ++i) {
+    const int luma = y[i] * 65536 + Color::kHalf;
+    const int red = (luma + Color::fixed(1.40200) * (cr[i] - 128)) >> 16;
+    const int blue = (luma + Color::fixed(1.77200) * (cb[i] - 128)) >> 16;
+    green[i] = (luma - Color::fixed(0.34414) * (cb[i] - 128) - Color::fixed(0.71414) * (cr[i] - 128)) >> 16;
+    first[i] = reversed ? blue : red;
+    last[i] = reversed ? red : blue;
+  }
+  words[0] = four_clamped(first[0], green[0], last[0], first[1]);
+  words[1] = four_clamped(green[1], last[1], first[2], green[2]);
+  words[2] = four_clamped(last[2], first[3], green[3], last[3]);
+}
+
 // The native samples of window pixel (x, y), and of (x, y) to (x + 3, y).
 RESTRIDE_HD inline std::uint32_t native_pixel(const PixelJob& job, const std::uint8_t* planes, std::uint32_t x,
                                               std::uint32_t y) noexcept {
@@ -337,6 +351,15 @@ RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* pla
   const auto width = static_cast<std::int64_t>(job.width);
   if (first >= width) return;
   const bool whole = first >= 0 && first + kGroup <= width;
+  if (whole && three && job.colors == Colors::ycc_to_rgb) {
+    int c[3][kGroup];
+    for (unsigned k = 0; k < 3; ++k)
+      upsampled_group(job.plane[k], planes, job.x + static_cast<std::uint32_t>(first), job.y + y, c[k]);
+    std::uint32_t words[3];
+    rgb_words(c[0], c[1], c[2], job.reversed, words);
+    for (unsigned w = 0; w < 3; ++w) reinterpret_cast<std::uint32_t*>(row + 3 * first)[w] = words[w];
+    return;
+  }
   std::uint32_t pixel[kGroup];
   if (whole) {
     native_group(job, planes, static_cast<std::uint32_t>(first), y, pixel);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coding/jpeg/unstuff.h"
 
+#include <algorithm>
 #include <cstring>
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -69,7 +70,157 @@ Copy best_copy() noexcept {
   return copy_plain;
 }
 
+// Bytes of `from` up to its next marker, which has no FF before its first byte, and how many of them stuffing is.
+struct Run {
+  std::size_t size, stuffed;
+  std::uint8_t marker;  // its second byte; 0: none
+  std::size_t behind;   // where what follows the marker starts
+};
+Run plain_run(const std::byte* from, std::size_t at, std::size_t end) noexcept {
+  Run run{0, 0, 0, end};
+  std::size_t i = at;
+  while (i < end) {
+    const void* found = std::memchr(from + i, 0xff, end - i);
+    if (!found) break;
+    const std::size_t escape = static_cast<std::size_t>(static_cast<const std::byte*>(found) - from);
+    i = escape + 1;
+    while (i < end && from[i] == std::byte{0xff}) ++i;
+    if (i == end) {  // only fill bytes are left
+      run.size = escape - at;
+      return run;
+    }
+    const auto next = static_cast<std::uint8_t>(from[i++]);
+    if (next) {
+      run.size = escape - at;
+      run.marker = next;
+      run.behind = i;
+      return run;
+    }
+    run.stuffed += i - escape - 1;  // the 00, and fill bytes before it
+  }
+  run.size = end - at;
+  return run;
+}
+
+#if defined(__x86_64__)
+// The same: skips what holds no marker 63 bytes at a time.
+[[gnu::target("avx512f,avx512bw,bmi,bmi2")]] Run run_avx512(const std::byte* from, std::size_t at,
+                                                            std::size_t end) noexcept {
+  constexpr std::uint64_t kKnown = ~(std::uint64_t{1} << 63);
+  const __m512i ff = _mm512_set1_epi8(-1);
+  std::size_t i = at, stuffed = 0;
+  while (end - i >= 64) {
+    const __m512i block = _mm512_loadu_si512(from + i);
+    const std::uint64_t behind = (_mm512_cmpeq_epi8_mask(block, ff) & kKnown) << 1;
+    if (behind) {
+      if (behind & ~_mm512_testn_epi8_mask(block, block)) break;
+      stuffed += static_cast<std::size_t>(_mm_popcnt_u64(behind));
+      i += behind >> 63;
+    }
+    i += 63;
+  }
+  Run run = plain_run(from, i, end);
+  run.size += i - at;
+  run.stuffed += stuffed;
+  return run;
+}
+#endif
+
+using FindRun = Run (*)(const std::byte* from, std::size_t at, std::size_t end) noexcept;
+
+FindRun best_run() noexcept {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bw")) return run_avx512;
+#endif
+  return plain_run;
+}
+
 }  // namespace
+
+bool ParallelUnstuff::run(ByteSpan from, std::size_t subsequence, std::span<Segment> segments, std::byte* to,
+                          std::uint32_t& subsequences, Executor& executor) {
+  static const FindRun find = best_run();
+  static const Copy copy = best_copy();
+  const std::size_t chunks = from.size() / kChunk + 1;
+  if (pieces_.size() < chunks * kMostPieces) pieces_.resize(chunks * kMostPieces);
+  counts_.assign(chunks, 0);
+  // A chunk starts behind a byte that is not FF, so that no pair is cut.
+  const auto start_of = [&](std::size_t chunk) {
+    std::size_t at = std::min(chunk * kChunk, from.size());
+    const std::size_t most = std::min(at + kChunk, from.size());
+    while (at > 0 && at < most && from[at - 1] == std::byte{0xff}) ++at;
+    return at;
+  };
+  for (std::size_t chunk = 1; chunk < chunks; ++chunk)
+    if (const std::size_t at = start_of(chunk); at < from.size() && from[at - 1] == std::byte{0xff}) return false;
+  executor.for_each(chunks, [&](std::size_t chunk) {
+    std::size_t at = start_of(chunk);
+    const std::size_t end = start_of(chunk + 1);
+    std::uint32_t& n = counts_[chunk];
+    while (at < end && n < kMostPieces) {
+      const Run run = find(from.data(), at, end);
+      pieces_[chunk * kMostPieces + n++] = {at, run.size, run.size - run.stuffed, 0, run.marker};
+      at = run.behind;
+      if (run.marker && (run.marker < 0xd0 || run.marker > 0xd7)) break;  // the scan ends here
+    }
+    if (at < end && n == kMostPieces) n = kMostPieces + 1;
+  });
+
+  std::size_t position = 0, segment = 0, last = 0;  // last chunk with data of the scan
+  bool open = true;
+  segments[0].first = 0;
+  for (std::size_t chunk = 0; chunk < chunks && open; last = chunk++) {
+    if (counts_[chunk] > kMostPieces) return false;
+    for (std::uint32_t i = 0; i < counts_[chunk]; ++i) {
+      Piece& piece = pieces_[chunk * kMostPieces + i];
+      if (!open) piece.size = piece.kept = 0;
+      piece.to = position;
+      position += piece.kept;
+      if (piece.marker == 0 || !open) continue;
+      if (segment + 1 == segments.size()) {
+        open = false;
+        continue;
+      }
+      if (piece.marker != 0xd0 + segment % 8) return false;
+      segments[segment].end = static_cast<std::uint32_t>(8 * position);
+      const std::size_t size = std::max(position, std::size_t{segments[segment].first} * subsequence + 1);
+      const std::size_t padded = (size + subsequence - 1) / subsequence * subsequence;
+      std::memset(to + position, 0, padded - position);
+      position = padded;
+      segments[++segment].first = static_cast<std::uint32_t>(position / subsequence);
+    }
+  }
+  if (segment + 1 != segments.size()) return false;
+  segments[segment].end = static_cast<std::uint32_t>(8 * position);
+  const std::size_t size = std::max(position, std::size_t{segments[segment].first} * subsequence + 1);
+  const std::size_t padded = (size + subsequence - 1) / subsequence * subsequence;
+  std::memset(to + position, 0, padded + kBehind - position);
+  subsequences = static_cast<std::uint32_t>(padded / subsequence);
+
+  executor.for_each(last + 1, [&](std::size_t chunk) {
+    for (std::uint32_t i = 0; i < counts_[chunk]; ++i) {
+      const Piece& piece = pieces_[chunk * kMostPieces + i];
+      const std::byte *next = from.data() + piece.from, *const end = next + piece.size;
+      // Vector code writes past what it gives, where other threads write: the end goes through a buffer.
+      constexpr std::size_t kTail = 192;
+      std::byte* out = to + piece.to;
+      const std::byte* middle = piece.size > kTail ? end - kTail : next;
+      while (middle > next && middle[-1] == std::byte{0xff}) --middle;
+      if (middle > next) (void)copy(next, middle, out);
+      std::byte tail[2 * kTail + 128];
+      std::byte* tail_end = tail;
+      if (end - middle <= static_cast<std::ptrdiff_t>(2 * kTail)) {
+        next = middle;
+        (void)copy(next, end, tail_end);
+        std::memcpy(out, tail, static_cast<std::size_t>(tail_end - tail));
+      } else {
+        next = middle;
+        (void)copy_plain(next, end, out);
+      }
+    }
+  });
+  return true;
+}
 
 bool unstuff(ByteSpan from, std::size_t subsequence, std::span<Segment> segments, std::byte* to,
              std::uint32_t& subsequences) noexcept {

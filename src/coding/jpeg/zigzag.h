@@ -13,4 +13,9 @@ inline constexpr std::uint8_t kNaturalOrder[64] = {0,  1,  8,  16, 9,  2,  3,  1
                                                    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,  //
                                                    58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
 
+// The same with rows and columns exchanged, for working memory that is kept column by column.
+RESTRIDE_HD constexpr std::uint8_t transposed(std::uint8_t natural) noexcept {
+  return static_cast<std::uint8_t>((natural & 7U) << 3 | natural >> 3);
+}
+
 }  // namespace restride::jpeg

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/error_util.h"
+#include "coding/jpeg/progressive.h"
 #include "coding/jpeg/unstuff.h"
 
 namespace restride::cuda::jpeg {
@@ -67,45 +68,68 @@ unsigned needed_components(const Native& native, unsigned components) noexcept {
   return components;
 }
 
-// Every component in exactly one sequential scan of good form.
+Error refused(const Headers& headers, const char* why) {
+  return fail_at(Errc::unsupported, headers.frame_offset, "not decoded on the GPU: %s", why);
+}
+
+// Every component in exactly one sequential scan of good form, or in a full progression of scans.
 Status check_scans(const Headers& headers, const Scans& scans) {
-  const auto refuse = [&](const char* why) {
-    return fail_at(Errc::unsupported, headers.frame_offset, "not decoded on the GPU: %s", why);
-  };
-  if (scans.odd) return refuse("its headers are unusual");
-  if (!headers.single_scan() && !scans.ended) return refuse("its last scan has no end");
-  unsigned seen = 0;
+  if (scans.odd) return refused(headers, "its headers are unusual");
+  if (!headers.single_scan() && !scans.ended) return refused(headers, "its last scan has no end");
+  std::array<Accuracy, 4> accuracy;
+  for (Accuracy& of : accuracy) of.missing.fill(Accuracy::kUnseen);
   for (const Scan& scan : scans.list) {
-    if (scan.ss != 0 || scan.se != 63 || scan.ah != 0 || scan.al != 0) return refuse("its scan header is unusual");
+    const bool spectral = scan.ss > 0;
+    const bool good = headers.progressive()
+                          ? scan.se < 64 && scan.al < 14 && (scan.ah == 0 || scan.ah == scan.al + 1) &&
+                                (spectral ? scan.ss <= scan.se && scan.components == 1 : scan.se == 0)
+                          : scan.ss == 0 && scan.se == 63 && scan.ah == 0 && scan.al == 0;
+    if (!good) return refused(headers, "a scan header is unusual");
     unsigned units = 0;
     for (unsigned i = 0; i < scan.components; ++i) {
       const unsigned c = scan.component[i];
-      if (seen & 1U << c) return refuse("a component has several scans");
-      seen |= 1U << c;
+      if (!accuracy[c].refine(scan.ss, scan.se, scan.ah, scan.al)) return refused(headers, "its scans are unusual");
       units += headers.component[c].h * headers.component[c].v;
-      if (!scans.quant[c].defined || scan.dc[i] == Scan::kNoTable || scan.ac[i] == Scan::kNoTable)
-        return refuse("a table is missing");
+      const bool needs_dc = !spectral && scan.ah == 0, needs_ac = scan.se > 0;
+      if (!scans.quant[c].defined || (needs_dc && scan.dc[i] == Scan::kNoTable) ||
+          (needs_ac && scan.ac[i] == Scan::kNoTable))
+        return refused(headers, "a table is missing");
     }
-    if (scan.components > 1 && units > kMaxUnitsPerMcu) return refuse("its MCUs are too large");
+    if (scan.components > 1 && units > kMaxUnitsPerMcu) return refused(headers, "its MCUs are too large");
   }
-  if (seen != (1U << headers.components) - 1) return refuse("a component has no scan");
+  // Where a progression is not complete, libjpeg smooths what it has.
+  for (unsigned c = 0; c < headers.components; ++c)
+    if (!accuracy[c].complete()) return refused(headers, "not all of its coefficients are there");
   return {};
+}
+
+// MCUs of a scan, in a row and a column (A.2).
+struct Mcus {
+  std::uint32_t wide, high;
+};
+Mcus mcus_of(const FrameSize& frame, const Scan& scan) noexcept {
+  const unsigned c = scan.component[0];
+  const unsigned h = scan.components > 1 ? 1 : frame.h[c], v = scan.components > 1 ? 1 : frame.v[c];
+  return {ceil_div<std::uint32_t>(frame.width * h, 8 * frame.max_h()),
+          ceil_div<std::uint32_t>(frame.height * v, 8 * frame.max_v())};
+}
+
+// Blocks of coefficients in a row and a column of a progressive picture's component, those that fill MCUs up included.
+std::uint32_t padded_blocks(std::uint32_t pixels, unsigned largest, unsigned factor) noexcept {
+  return ceil_div<std::uint32_t>(pixels, 8 * largest) * factor;
 }
 
 }  // namespace
 
 Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
   const Headers& headers = headers_of(*request.stream);
-  const auto refuse = [&](const char* why) {
-    return fail_at(Errc::unsupported, headers.frame_offset, "not decoded on the GPU: %s", why);
-  };
-  if (headers.sof != 0xc0 && headers.sof != 0xc1) return refuse("neither baseline nor extended sequential JPEG");
-  if (headers.precision != 8) return refuse("not 8 bits a sample");
+  if (headers.sof < 0xc0 || headers.sof > 0xc2) return refused(headers, "neither sequential nor progressive Huffman");
+  if (headers.precision != 8) return refused(headers, "not 8 bits a sample");
   RESTRIDE_TRY(check_scans(headers, headers.scans(request.bytes)));
   const ImageSpec& stored = request.info().spec;
   std::array<ComponentSize, 4> sizes;
   if (!component_sizes(frame_of(headers, stored), request.reduce, triangle, sizes))
-    return refuse("its sampling factors do not divide each other");
+    return refused(headers, "its sampling factors do not divide each other");
   const Native native = native_for(stored, request.wanted);
   DecodePlan plan;
   plan.native = {static_cast<std::uint32_t>(request.window.width),
@@ -116,7 +140,9 @@ Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
                  native.color,
                  8};
   plan.scratch = request.bytes.size() + request.bytes.size() / 8;  // pinned
-  plan.cost = static_cast<double>(stored.width) * stored.height;
+  if (headers.progressive())
+    plan.scratch += (std::size_t{stored.width} + 32) * (stored.height + 32) * headers.components * 2;
+  plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3 : 1);
   // The fixed cost of a batch is that of so many pixels on one CPU thread, copying them to the device included.
   constexpr double kFewPixels = 60000;
   plan.reluctant = plan.cost * request.rounds < kFewPixels;
@@ -131,8 +157,19 @@ std::uint32_t Batch::picture_of(const DecodeRequest& request) {
   if (buckets_[slot] == kNone) {
     buckets_[slot] = static_cast<std::uint32_t>(pictures_.size());
     const Headers& headers = headers_of(*request.stream);
-    pictures_.push_back({request.stream, &headers, &headers.scans(request.bytes), request.bytes,
-                         frame_of(headers, request.info().spec), 0, 0, 0, false});
+    pictures_.push_back({request.stream,
+                         &headers,
+                         &headers.scans(request.bytes),
+                         request.bytes,
+                         frame_of(headers, request.info().spec),
+                         0,
+                         0,
+                         0,
+                         false,
+                         {},
+                         {},
+                         0,
+                         0});
   }
   return buckets_[slot];
 }
@@ -170,11 +207,8 @@ Status Batch::add_scan(Picture& picture, std::uint32_t index, const Scan& header
   plan.picture = index;
   EntropyScan& scan = plan.scan;
   scan.picture = index;
-  std::uint64_t mcus_high = 0;
-  if (header.components > 1) {
-    plan.mcus_per_row = ceil_div<std::uint32_t>(picture.frame.width, 8 * picture.frame.max_h());
-    mcus_high = ceil_div<std::uint32_t>(picture.frame.height, 8 * picture.frame.max_v());
-  }
+  const Mcus size = mcus_of(picture.frame, header);
+  plan.mcus_per_row = size.wide;
   for (unsigned i = 0; i < header.components; ++i) {
     const unsigned c = header.component[i];
     std::uint32_t dc = 0, ac = 0;
@@ -193,11 +227,8 @@ Status Batch::add_scan(Picture& picture, std::uint32_t index, const Scan& header
       scan.pair_bits |= pair << (2 * scan.units_per_mcu);
       scan.predictor_bits |= i << (2 * scan.units_per_mcu++);
     }
-    if (header.components > 1) continue;
-    plan.mcus_per_row = ceil_div<std::uint32_t>(picture.frame.width * h, 8 * picture.frame.max_h());
-    mcus_high = ceil_div<std::uint32_t>(picture.frame.height * v, 8 * picture.frame.max_v());
   }
-  const std::uint64_t mcus = plan.mcus_per_row * mcus_high, interval = header.restart_interval;
+  const std::uint64_t mcus = std::uint64_t{size.wide} * size.high, interval = header.restart_interval;
   const std::uint64_t units = mcus * scan.units_per_mcu;
   const std::uint64_t segments = interval ? ceil_div<std::uint64_t>(mcus, interval) : 1;
   // Every unit takes two bits, every restart marker two bytes: no count is believed that the data cannot hold.
@@ -229,76 +260,152 @@ Status Batch::add_scan(Picture& picture, std::uint32_t index, const Scan& header
 
 Status Batch::add_scans(Picture& picture, std::uint32_t index) {
   picture.first_scan = static_cast<std::uint32_t>(scans_.size());
-  for (const Scan& scan : picture.scans->list) RESTRIDE_TRY(add_scan(picture, index, scan));
-  picture.scans_used = static_cast<std::uint32_t>(scans_.size()) - picture.first_scan;
   picture.quant = quant_tables_;
   quant_tables_ += 4;
+  if (picture.headers->progressive()) return add_coefficients(picture);
+  for (const Scan& scan : picture.scans->list) RESTRIDE_TRY(add_scan(picture, index, scan));
+  picture.scans_used = static_cast<std::uint32_t>(scans_.size()) - picture.first_scan;
   return {};
 }
 
-// The MCUs of each scan that the job's window needs, and planes for all of their samples.
-void Batch::add_tasks(const Picture& picture, std::uint32_t index, const std::array<ComponentSize, 4>& sizes) {
-  PixelJob& job = jobs_[index];
-  const unsigned needed = job.components;
-  for (std::uint32_t s = picture.first_scan; s < picture.first_scan + picture.scans_used; ++s) {
-    const ScanPlan& plan = scans_[s];
-    UnitTask task{};
-    task.job = index;
-    task.scan = s;
-    task.picture = job.picture;
-    task.mcus_per_row = plan.mcus_per_row;
-    task.quant = picture.quant;
-    task.coefficients = UnitTask::kDecoded;
-    task.units_per_mcu = plan.scan.units_per_mcu;
-    std::uint32_t left = kNone, top = kNone, right = 0, bottom = 0;  // MCUs, right and bottom included
-    const bool interleaved = plan.header->components > 1;
-    unsigned unit = 0;
-    bool any = false;
-    for (unsigned i = 0; i < plan.header->components; ++i) {
-      const unsigned c = plan.header->component[i];
-      const unsigned h = interleaved ? picture.frame.h[c] : 1, v = interleaved ? picture.frame.v[c] : 1;
-      task.h[c] = static_cast<std::uint8_t>(h);
-      task.v[c] = static_cast<std::uint8_t>(v);
-      for (unsigned k = 0; k < h * v; ++k, ++unit) {
-        task.component[unit] = c < needed ? static_cast<std::uint8_t>(c) : UnitTask::kNotNeeded;
-        task.dx[unit] = static_cast<std::uint8_t>(k % h);
-        task.dy[unit] = static_cast<std::uint8_t>(k / h);
-      }
-      if (c >= needed) continue;
-      any = true;
-      const ComponentSize& size = sizes[c];
-      const std::uint32_t margin = size.upsampling == Upsampling::box ? 0 : 1;
-      const auto span = [&](std::uint32_t from, std::uint32_t length, unsigned expand, std::uint32_t limit,
-                            unsigned blocks, std::uint32_t& low, std::uint32_t& high) {
-        const std::uint32_t first = from / expand, last = (from + length - 1) / expand;
-        low = std::min(low, (first - std::min(first, margin)) / size.block / blocks);
-        high = std::max(high, std::min(last + margin, limit - 1) / size.block / blocks);
-      };
-      span(job.x, job.width, size.h_expand, size.width, h, left, right);
-      span(job.y, job.height, size.v_expand, size.height, v, top, bottom);
-    }
-    if (!any) continue;
-    task.mcu_x = left;
-    task.mcu_y = top;
-    task.mcus_wide = right - left + 1;
-    const std::uint32_t mcus_high = bottom - top + 1;
-    task.units = task.mcus_wide * mcus_high * task.units_per_mcu;
-    for (unsigned i = 0; i < plan.header->components; ++i) {
-      const unsigned c = plan.header->component[i];
-      if (c >= needed) continue;
-      Plane& plane = job.plane[c];
-      const ComponentSize& size = sizes[c];
-      const unsigned wide = task.h[c] * size.block, high = task.v[c] * size.block;
-      plane = {planes_,       (task.mcus_wide * wide + 7) / 8 * 8,
-               left * wide,   top * high,
-               size.width,    size.height,
-               size.block,    size.h_expand,
-               size.v_expand, size.upsampling};
-      planes_ += (std::size_t{plane.stride} * mcus_high * high + kAlignment - 1) / kAlignment * kAlignment;
-    }
-    unit_blocks_ += ceil_div(task.units, kUnitThreads);
-    tasks_.push_back(task);
+// Room for a progressive picture's coefficients.
+Status Batch::add_coefficients(Picture& picture) {
+  const FrameSize& frame = picture.frame;
+  std::uint64_t blocks = 0;
+  for (unsigned c = 0; c < frame.components; ++c) {
+    picture.stride[c] = padded_blocks(frame.width, frame.max_h(), frame.h[c]);
+    picture.blocks[c] = static_cast<std::uint32_t>(coefficient_blocks_ + blocks);
+    blocks += std::uint64_t{picture.stride[c]} * padded_blocks(frame.height, frame.max_v(), frame.v[c]);
   }
+  std::size_t scratch = 0;
+  for (const Scan& scan : picture.scans->list) {
+    const std::uint64_t interval = scan.restart_interval;
+    const Mcus mcus = mcus_of(frame, scan);
+    const std::uint64_t segments =
+        interval ? ceil_div<std::uint64_t>(std::uint64_t{mcus.wide} * mcus.high, interval) : 1;
+    if (scan.length > 0x1f000000 || segments > scan.length / 2 + 1)
+      return fail_at(Errc::unsupported, scan.offset, "not decoded on the GPU: a scan's size is implausible");
+    scratch = std::max(scratch, segments * (sizeof(Segment) + 8) + unstuffed_bound(scan.length, segments, 8));
+  }
+  // Memory grows with the data, whatever the header says.
+  if (blocks > 2 * picture.bytes.size() || coefficient_blocks_ + blocks > 0x40000000)
+    return refused(*picture.headers, "it is large for its data");
+  picture.coefficient_blocks = blocks;
+  picture.scratch = scratch_bytes_;
+  coefficient_blocks_ += blocks;
+  scratch_bytes_ += (scratch + kAlignment - 1) / kAlignment * kAlignment;
+  return {};
+}
+
+bool Batch::decode_coefficients(const Picture& picture, std::byte* coefficients, std::byte* scratch) const {
+  const FrameSize& frame = picture.frame;
+  std::memset(coefficients + 128 * std::size_t{picture.blocks[0]}, 0, 128 * picture.coefficient_blocks);
+  std::array<CoefficientPlane, 4> planes;
+  for (unsigned c = 0; c < frame.components; ++c)
+    planes[c] = {reinterpret_cast<std::int16_t*>(coefficients) + 64 * std::size_t{picture.blocks[c]},
+                 picture.stride[c],
+                 ceil_div<std::uint32_t>(frame.width * frame.h[c], 8 * frame.max_h()),
+                 ceil_div<std::uint32_t>(frame.height * frame.v[c], 8 * frame.max_v()),
+                 frame.h[c],
+                 frame.v[c]};
+  for (const Scan& header : picture.scans->list) {
+    ProgressiveScan scan;
+    scan.components = header.components;
+    scan.ss = header.ss;
+    scan.se = header.se;
+    scan.ah = header.ah;
+    scan.al = header.al;
+    scan.restart_interval = header.restart_interval;
+    for (unsigned i = 0; i < header.components; ++i) {
+      scan.plane[i] = &planes[header.component[i]];
+      const std::uint16_t table = header.ss == 0 ? header.dc[i] : header.ac[i];
+      if (table == Scan::kNoTable) continue;
+      scan.counts[i] = picture.scans->huffman[table].counts.data();
+      scan.symbols[i] = picture.scans->huffman[table].symbols.data();
+    }
+    const Mcus mcus = mcus_of(frame, header);
+    scan.mcus_wide = mcus.wide;
+    scan.mcus_high = mcus.high;
+    const std::size_t segments = header.restart_interval ? ceil_div(mcus.wide * mcus.high, header.restart_interval) : 1;
+    const std::span<Segment> parts(reinterpret_cast<Segment*>(scratch + picture.scratch), segments);
+    std::byte* data = scratch + picture.scratch + segments * sizeof(Segment);
+    std::uint32_t subsequences = 0;
+    if (!unstuff(picture.bytes.subspan(header.offset, header.length), 8, parts, data, subsequences) ||
+        !decode_progressive_scan(scan, data, parts, 8))
+      return false;
+  }
+  return true;
+}
+
+// The MCUs of each scan, or component of coefficients, that the job's window needs.
+void Batch::add_tasks(const Picture& picture, std::uint32_t index, const std::array<ComponentSize, 4>& sizes) {
+  UnitTask task{};
+  task.job = index;
+  task.picture = jobs_[index].picture;
+  task.quant = picture.quant;
+  task.coefficients = UnitTask::kDecoded;
+  for (std::uint32_t s = picture.first_scan; s < picture.first_scan + picture.scans_used; ++s) {
+    task.scan = s;
+    task.mcus_per_row = scans_[s].mcus_per_row;
+    add_task(picture, task, {scans_[s].header->component.data(), scans_[s].header->components}, sizes);
+  }
+  if (!picture.headers->progressive()) return;
+  for (std::uint8_t c = 0; c < picture.frame.components; ++c) {
+    task.coefficients = picture.blocks[c];
+    task.mcus_per_row = picture.stride[c];
+    add_task(picture, task, {&c, 1}, sizes);
+  }
+}
+
+// `components`: of the scan, in its order. Also makes their planes, for all samples of the MCUs needed.
+void Batch::add_task(const Picture& picture, UnitTask task, std::span<const std::uint8_t> components,
+                     const std::array<ComponentSize, 4>& sizes) {
+  PixelJob& job = jobs_[task.job];
+  std::uint32_t left = kNone, top = kNone, right = 0, bottom = 0;  // MCUs, right and bottom included
+  bool any = false;
+  for (const std::uint8_t c : components) {
+    const unsigned h = components.size() > 1 ? picture.frame.h[c] : 1,
+                   v = components.size() > 1 ? picture.frame.v[c] : 1;
+    const bool needed = c < job.components;
+    task.h[c] = static_cast<std::uint8_t>(h);
+    task.v[c] = static_cast<std::uint8_t>(v);
+    for (unsigned k = 0; k < h * v; ++k, ++task.units_per_mcu) {
+      task.component[task.units_per_mcu] = needed ? c : UnitTask::kNotNeeded;
+      task.dx[task.units_per_mcu] = static_cast<std::uint8_t>(k % h);
+      task.dy[task.units_per_mcu] = static_cast<std::uint8_t>(k / h);
+    }
+    if (!needed) continue;
+    any = true;
+    const ComponentSize& size = sizes[c];
+    const std::uint32_t margin = size.upsampling == Upsampling::box ? 0 : 1;
+    const auto span = [&](std::uint32_t from, std::uint32_t length, unsigned expand, std::uint32_t limit,
+                          unsigned blocks, std::uint32_t& low, std::uint32_t& high) {
+      const std::uint32_t first = from / expand, last = (from + length - 1) / expand;
+      low = std::min(low, (first - std::min(first, margin)) / size.block / blocks);
+      high = std::max(high, std::min(last + margin, limit - 1) / size.block / blocks);
+    };
+    span(job.x, job.width, size.h_expand, size.width, h, left, right);
+    span(job.y, job.height, size.v_expand, size.height, v, top, bottom);
+  }
+  if (!any) return;
+  task.mcu_x = left;
+  task.mcu_y = top;
+  task.mcus_wide = right - left + 1;
+  const std::uint32_t mcus_high = bottom - top + 1;
+  task.units = task.mcus_wide * mcus_high * task.units_per_mcu;
+  for (const std::uint8_t c : components) {
+    if (c >= job.components) continue;
+    const ComponentSize& size = sizes[c];
+    const unsigned wide = task.h[c] * size.block, high = task.v[c] * size.block;
+    job.plane[c] = {planes_,       (task.mcus_wide * wide + 7) / 8 * 8,
+                    left * wide,   top * high,
+                    size.width,    size.height,
+                    size.block,    size.h_expand,
+                    size.v_expand, size.upsampling};
+    planes_ += (std::size_t{job.plane[c].stride} * mcus_high * high + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  unit_blocks_ += ceil_div(task.units, kUnitThreads);
+  tasks_.push_back(task);
 }
 
 Status Batch::add_job(const DecodeJob& job, std::uint32_t index, bool triangle) {
@@ -345,6 +452,7 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
   jobs_.clear();
   tasks_.clear();
   entries_ = words_ = planes_ = unit_blocks_ = pixel_blocks_ = entropy_capacity_ = 0;
+  coefficient_blocks_ = scratch_bytes_ = 0;
   segments_ = subsequences_ = units_ = quant_tables_ = most_pairs_ = 0;
   std::size_t buckets = 16, bytes = 0;
   while (buckets < 2 * jobs.size()) buckets *= 2;
@@ -385,6 +493,7 @@ void Batch::place() {
   at_.steps = put<Step>(position, 64 * std::size_t{quant_tables_});
   at_.jobs = put<PixelJob>(position, jobs_.size());
   at_.pixel_blocks = put<PixelBlock>(position, pixel_blocks_);
+  at_.coefficients = put<std::byte>(position, 128 * coefficient_blocks_);
   at_.words = put<std::byte>(position, words_ + 64);
   upload_bytes_ = position;
   at_.nodes = put<State>(position, kSlots * std::size_t{subsequences_});
@@ -429,49 +538,91 @@ void Batch::fill_descriptors(std::byte* host) const {
     for (unsigned c = 0; c < 4; ++c)
       for (unsigned k = 0; k < 64; ++k) {
         const std::uint8_t natural = kNaturalOrder[k];
-        steps[64 * (picture.quant + c) + k] = {natural, picture.scans->quant[c].values[natural]};
+        steps[64 * (picture.quant + c) + k] = {transposed(natural), picture.scans->quant[c].values[natural]};
       }
   }
 }
 
-BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, std::uint32_t* reported,
-                      Executor& executor) {
-  std::memset(host + at_.status, 0, pictures_.size() * sizeof(std::uint32_t));
-  std::memset(reported, 0, pictures_.size() * sizeof *reported);
-  auto* scans = reinterpret_cast<EntropyScan*>(host + at_.scans);
-  auto* segments = reinterpret_cast<Segment*>(host + at_.segments);
-  // The last task is the descriptors; the largest scans should come first, but batches are rarely that uneven.
-  executor.for_each(scans_.size() + 1, [&](std::size_t i) {
-    if (i == 0) {
-      fill_descriptors(host);
-      return;
+// Un-stuffs one scan; by all threads where there is an executor.
+void Batch::fill_scan(std::size_t index, const Memory& memory, Executor* executor) {
+  ScanPlan& plan = scans_[index];
+  EntropyScan& scan = plan.scan;
+  const std::span<Segment> segments(reinterpret_cast<Segment*>(memory.host + at_.segments) + scan.segment,
+                                    scan.segments);
+  const ByteSpan data = pictures_[plan.picture].bytes.subspan(plan.header->offset, plan.header->length);
+  std::byte* to = memory.host + at_.words + std::size_t{4} * scan.word;
+  const bool good =
+      (executor && parallel_unstuff_.run(data, subsequence_bytes_, segments, to, scan.subsequences, *executor)) ||
+      unstuff(data, subsequence_bytes_, segments, to, scan.subsequences);
+  if (good) return;
+  scan.subsequences = 0;
+  memory.reported[plan.picture] = kTooShort;
+}
+
+// Un-stuffs all scans and hands them to the sink in a few parts, so that the upload of one goes on beside the next.
+void Batch::fill_words(const Memory& memory, Executor& executor, UploadSink& sink) {
+  constexpr std::size_t kLarge = std::size_t{192} << 10, kPart = std::size_t{6} << 20;
+  const bool few = scans_.size() < executor.concurrency();
+  bool described = false;
+  std::size_t first = 0;
+  while (first < scans_.size()) {
+    if (few && scans_[first].header->length >= kLarge) {
+      fill_scan(first, memory, &executor);
+      sink.ready(at_.words + std::size_t{4} * scans_[first].scan.word, scans_[first].word_bytes);
+      ++first;
+      continue;
     }
-    ScanPlan& plan = scans_[i - 1];
-    EntropyScan& scan = plan.scan;
-    const ByteSpan data = pictures_[plan.picture].bytes.subspan(plan.header->offset, plan.header->length);
-    std::byte* to = host + at_.words + std::size_t{4} * scan.word;
-    const bool good =
-        unstuff(data, subsequence_bytes_, {segments + scan.segment, scan.segments}, to, scan.subsequences);
-    if (!good) {
-      scan.subsequences = 0;
-      reported[plan.picture] = kTooShort;
-      reinterpret_cast<std::uint32_t*>(host + at_.status)[plan.picture] = kTooShort;
-    }
-    scans[i - 1] = scan;
-  });
-  auto* blocks = reinterpret_cast<EntropyBlock*>(host + at_.entropy_blocks);
+    std::size_t end = first, bytes = 0;
+    while (end < scans_.size() && bytes < kPart && !(few && scans_[end].header->length >= kLarge))
+      bytes += scans_[end++].word_bytes;
+    // The descriptors are written by the way.
+    const std::size_t more = described ? 0 : 1;
+    executor.for_each(end - first + more, [&](std::size_t i) {
+      if (i < more)
+        fill_descriptors(memory.host);
+      else
+        fill_scan(first + i - more, memory, nullptr);
+    });
+    described = true;
+    sink.ready(at_.words + std::size_t{4} * scans_[first].scan.word, bytes);
+    first = end;
+  }
+  if (!described) fill_descriptors(memory.host);
+}
+
+BatchView Batch::fill(const Memory& memory, Executor& executor, UploadSink& sink) {
+  std::memset(memory.reported, 0, pictures_.size() * sizeof *memory.reported);
+  if (coefficient_blocks_) {
+    executor.for_each(pictures_.size(), [&](std::size_t i) {
+      const Picture& picture = pictures_[i];
+      if (picture.failed || !picture.headers->progressive()) return;
+      if (!decode_coefficients(picture, memory.host + at_.coefficients, memory.scratch)) memory.reported[i] = kBadCode;
+    });
+    sink.ready(at_.coefficients, 128 * coefficient_blocks_);
+  }
+  fill_words(memory, executor, sink);
+  std::memcpy(memory.host + at_.status, memory.reported, pictures_.size() * sizeof *memory.reported);
+  auto* scans = reinterpret_cast<EntropyScan*>(memory.host + at_.scans);
+  auto* blocks = reinterpret_cast<EntropyBlock*>(memory.host + at_.entropy_blocks);
   std::uint32_t count = 0;
   for (std::uint32_t s = 0; s < scans_.size(); ++s) {
-    scans[s].block = scans_[s].scan.block = count;
-    for (std::uint32_t first = 0; first < scans_[s].scan.subsequences; first += kOwnColumns)
-      blocks[count++] = {s, first};
-    scans[s].blocks = count - scans[s].block;
+    EntropyScan& scan = scans_[s].scan;
+    scan.block = count;
+    for (std::uint32_t first = 0; first < scan.subsequences; first += kOwnColumns) blocks[count++] = {s, first};
+    scan.blocks = count - scan.block;
+    scans[s] = scan;
   }
+  sink.ready(0, at_.coefficients);
+  BatchView out = view(memory.device);
+  out.entropy_block_count = count;
+  out.reported = memory.reported;
+  return out;
+}
 
+BatchView Batch::view(std::byte* device) const noexcept {
   const auto in = [&](std::size_t offset) { return device + offset; };
   BatchView view{};
   view.subsequence_bits = 8 * subsequence_bytes_;
-  view.entropy_block_count = count;
   view.unit_block_count = static_cast<std::uint32_t>(unit_blocks_);
   view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
   view.scan_count = static_cast<std::uint32_t>(scans_.size());
@@ -486,6 +637,7 @@ BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, 
   view.entropy_blocks = reinterpret_cast<const EntropyBlock*>(in(at_.entropy_blocks));
   view.tasks = reinterpret_cast<const UnitTask*>(in(at_.tasks));
   view.unit_blocks = reinterpret_cast<const UnitBlock*>(in(at_.unit_blocks));
+  view.coefficients = reinterpret_cast<const std::int16_t*>(in(at_.coefficients));
   view.steps = reinterpret_cast<const Step*>(in(at_.steps));
   view.jobs = reinterpret_cast<const PixelJob*>(in(at_.jobs));
   view.pixel_blocks = reinterpret_cast<const PixelBlock*>(in(at_.pixel_blocks));
@@ -501,7 +653,6 @@ BatchView Batch::fill(std::span<DecodeJob>, std::byte* host, std::byte* device, 
   view.sums = reinterpret_cast<DcSums*>(in(at_.sums));
   view.bases = reinterpret_cast<DcSums*>(in(at_.bases));
   view.planes = reinterpret_cast<std::uint8_t*>(in(at_.planes));
-  view.reported = reported;
   return view;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codec/codec.h"
+#include "coding/jpeg/unstuff.h"
 #include "cuda/jpeg/batch_view.h"
 #include "formats/jpeg/headers.h"
 
@@ -17,20 +18,34 @@ namespace restride::cuda::jpeg {
 // Whether this decoder takes a request, and as what. Pure.
 Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle);
 
+// Told of parts of the upload that are ready to go, in bytes from its start.
+class UploadSink {
+ public:
+  virtual void ready(std::size_t offset, std::size_t bytes) = 0;
+
+ protected:
+  ~UploadSink() = default;
+};
+
 // Reused from call to call: its vectors keep their capacity.
 class Batch {
  public:
   // Lays the batch out. Jobs that cannot be done get a status and are left out. `triangle`: interpolate chroma.
   void lay_out(std::span<DecodeJob> jobs, bool triangle);
   std::size_t upload_bytes() const noexcept { return upload_bytes_; }
-  std::size_t device_bytes() const noexcept { return device_bytes_; }  // with the upload
+  std::size_t device_bytes() const noexcept { return device_bytes_; }    // with the upload
+  std::size_t scratch_bytes() const noexcept { return scratch_bytes_; }  // of host memory, for fill()
   std::size_t pictures() const noexcept { return pictures_.size(); }
   bool empty() const noexcept { return tasks_.empty(); }
 
-  // Writes the upload to `host` and gives the view for a device block (of device_bytes()) that it will be copied to.
-  // `reported`: pictures() words of host memory that the device can write to; they are cleared.
-  BatchView fill(std::span<DecodeJob> jobs, std::byte* host, std::byte* device, std::uint32_t* reported,
-                 Executor& executor);
+  // Memory that a batch is filled into: `host` gets the upload, which goes to the same place in `device` (of
+  // device_bytes()); `reported`: pictures() words of host memory that the device can write to.
+  struct Memory {
+    std::byte *host, *device, *scratch;
+    std::uint32_t* reported;
+  };
+  // Writes the upload, and all of it to `sink` in a few parts, the last one last.
+  BatchView fill(const Memory& memory, Executor& executor, UploadSink& sink);
   // The jobs' statuses, once the device has reported.
   void finish(std::span<DecodeJob> jobs, const std::uint32_t* reported) const;
 
@@ -44,6 +59,10 @@ class Batch {
     std::uint32_t first_scan, scans_used;  // of scans_
     std::uint32_t quant;                   // its first table of steps
     bool failed;
+    std::array<std::uint32_t, 4> blocks;  // progressive: first block of coefficients, by component,
+    std::array<std::uint32_t, 4> stride;  // and blocks in a row of them
+    std::size_t coefficient_blocks;       // in all
+    std::size_t scratch;                  // offset
   };
   struct ScanPlan {
     EntropyScan scan;
@@ -59,15 +78,22 @@ class Batch {
   };
   struct Offsets {
     std::size_t status, entries, tables, scans, segments, entropy_blocks, tasks, unit_blocks, steps, jobs, pixel_blocks,
-        words, nodes, counts, links, used, entry_nodes, paths, states, units, sums, bases, planes;
+        coefficients, words, nodes, counts, links, used, entry_nodes, paths, states, units, sums, bases, planes;
   };
 
   std::uint32_t picture_of(const DecodeRequest& request);
   Status add_scans(Picture& picture, std::uint32_t index);
   Status add_scan(Picture& picture, std::uint32_t index, const Scan& header);
   Status use_table(const HuffmanTable& table, bool dc, std::uint32_t& index);
+  Status add_coefficients(Picture& picture);
+  bool decode_coefficients(const Picture& picture, std::byte* coefficients, std::byte* scratch) const;
   Status add_job(const DecodeJob& job, std::uint32_t picture, bool triangle);
   void add_tasks(const Picture& picture, std::uint32_t job, const std::array<ComponentSize, 4>& sizes);
+  void add_task(const Picture& picture, UnitTask task, std::span<const std::uint8_t> components,
+                const std::array<ComponentSize, 4>& sizes);
+  void fill_scan(std::size_t index, const Memory& memory, Executor* executor);
+  void fill_words(const Memory& memory, Executor& executor, UploadSink& sink);
+  BatchView view(std::byte* device) const noexcept;
   void place();
   void fill_descriptors(std::byte* host) const;
   static void fill_pixel_blocks(const PixelJob& job, std::uint32_t index, PixelBlock*& to) noexcept;
@@ -83,7 +109,8 @@ class Batch {
   std::size_t entries_ = 0, words_ = 0, planes_ = 0, unit_blocks_ = 0, pixel_blocks_ = 0, entropy_capacity_ = 0;
   std::uint32_t segments_ = 0, subsequences_ = 0, units_ = 0, quant_tables_ = 0, most_pairs_ = 0;
   std::uint32_t subsequence_bytes_ = 128;
-  std::size_t upload_bytes_ = 0, device_bytes_ = 0;
+  std::size_t coefficient_blocks_ = 0, scratch_bytes_ = 0, upload_bytes_ = 0, device_bytes_ = 0;
+  ParallelUnstuff parallel_unstuff_;
   Offsets at_{};
 };
 

@@ -271,9 +271,10 @@ RESTRIDE_HD inline void settle_column(const BatchView& batch, const EntropyScan&
   batch.states[at] = state;
 }
 
-// The last walk of a thread's subsequence. `before`: data units that started before it in its segment.
+// The last walk of a thread's subsequence. `before`: data units that started before it in its segment. `sums`: working
+// memory.
 RESTRIDE_HD inline void index_subsequence(const BatchView& batch, const ScanReader& reader, const Place& place,
-                                          std::uint32_t before) noexcept {
+                                          std::uint32_t before, DcSums& sums) noexcept {
   const EntropyScan& scan = reader.scan;
   const std::uint32_t s = place.subsequence, bits = batch.subsequence_bits;
   const bool first = s == place.segment_first, last_segment = place.segment + 1 == scan.segments;
@@ -289,7 +290,6 @@ RESTRIDE_HD inline void index_subsequence(const BatchView& batch, const ScanRead
   work.segment_end = batch.segments[scan.segment + place.segment].end;
   work.last_of_segment = s + 1 == place.segment_end;
   work.last_segment = last_segment;
-  DcSums sums;
   const std::uint32_t status = index_units(reader, (s + 1) * bits, work, batch.units + scan.unit + units_before, sums);
   batch.sums[scan.subsequence + s] = sums;
   if (status != kGood) batch.report(scan.picture, status);
@@ -324,6 +324,9 @@ RESTRIDE_HD inline void store_pixels(const BatchView& batch, const PixelJob& job
                                      unsigned y) noexcept {
   if (job.storing != kStoring || batch.status[job.picture] != kGood) return;
   const std::uint32_t group = block.tile_x * kTileGroups + x;
+#if defined(__CUDACC__)
+#pragma unroll 1  // registers
+#endif
   for (unsigned i = 0; i < kRowsAThread; ++i) {
     const std::uint32_t row = (block.tile_y * kTileRows + y) * kRowsAThread + i;
     if (row >= job.height) return;

@@ -23,22 +23,48 @@ class Decoder final : public FormatDecoder {
   StatePool<Batch> batches_;
 };
 
+// Queues parts of the upload as they become ready, or a small one as a whole, with its last part.
+class Uploader final : public UploadSink {
+ public:
+  Uploader(const Stage& stage, cudaStream_t stream, std::size_t bytes) noexcept
+      : stage_(stage), stream_(stream), whole_(bytes < kSmall ? bytes : 0) {}
+  void ready(std::size_t offset, std::size_t bytes) override {
+    if (!status_ || (whole_ && offset != 0)) return;
+    if (whole_) bytes = whole_;
+    status_ =
+        check(cudaMemcpyAsync(stage_.device() + offset, stage_.host() + offset, bytes, cudaMemcpyHostToDevice, stream_),
+              "JPEG upload");
+  }
+  Status take_status() noexcept { return std::move(status_); }
+
+ private:
+  static constexpr std::size_t kSmall = std::size_t{1} << 20;
+
+  const Stage& stage_;
+  cudaStream_t stream_;
+  std::size_t whole_;
+  Status status_;
+};
+
 // Everything but the last kernel runs on the stage's own stream, which does not wait for what the caller queued before:
 // it touches no target. The one wait is for the statuses.
 Status Decoder::run(Batch& batch, std::span<DecodeJob> jobs, Stage& stage, Context& context) const {
-  const std::size_t upload = (batch.upload_bytes() + 255) / 256 * 256;
-  RESTRIDE_TRY(stage.reserve(upload + batch.pictures() * sizeof(std::uint32_t), batch.device_bytes()));
-  auto* reported = reinterpret_cast<std::uint32_t*>(stage.host() + upload);
-  const BatchView view = batch.fill(jobs, stage.host(), stage.device(), reported, context.executor);
+  const auto aligned = [](std::size_t bytes) { return (bytes + 255) / 256 * 256; };
+  const std::size_t upload = aligned(batch.upload_bytes());
+  const std::size_t reported = aligned(batch.pictures() * sizeof(std::uint32_t));
+  RESTRIDE_TRY(stage.reserve(upload + reported + batch.scratch_bytes(), batch.device_bytes()));
   RESTRIDE_ASSIGN(const cudaStream_t side, stage.side());
-  Status status = check(
-      cudaMemcpyAsync(stage.device(), stage.host(), batch.upload_bytes(), cudaMemcpyHostToDevice, side), "JPEG upload");
+  const Batch::Memory memory{stage.host(), stage.device(), stage.host() + upload + reported,
+                             reinterpret_cast<std::uint32_t*>(stage.host() + upload)};
+  Uploader uploader(stage, side, batch.upload_bytes());
+  const BatchView view = batch.fill(memory, context.executor, uploader);
+  Status status = uploader.take_status();
   if (status) status = check(launch_decoding(view, side), "JPEG decoding kernels");
   RESTRIDE_TRY(stage.join());
   RESTRIDE_TRY(std::move(status));
   RESTRIDE_TRY(check(launch_storing(view, handle(stage.stream())), "JPEG pixel kernel"));
   RESTRIDE_TRY(stage.wait_joined());
-  batch.finish(jobs, reported);
+  batch.finish(jobs, memory.reported);
   return {};
 }
 
@@ -56,6 +82,9 @@ void Decoder::decode(std::span<DecodeJob> jobs, Context& context) {
     status = std::move(stage).error();
   }
   if (status) return;
+  // The CPU may have the memory that the GPU has not.
+  if (status.error().code == Errc::out_of_memory)
+    status = fail(Errc::unsupported, "%s", status.error().message.c_str());
   for (DecodeJob& job : jobs)
     if (job.status) job.status = status;
 }

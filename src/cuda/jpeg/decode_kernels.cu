@@ -158,6 +158,7 @@ __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_con
                             reinterpret_cast<LongCodes*>(long_memory)};
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   __shared__ bool good;
+  __shared__ DcSums sums[kEntropyThreads];
   if (threadIdx.x == 0) {
     scan = batch.scans[block.scan];
     good = batch.status[scan.picture] == kGood;
@@ -170,7 +171,7 @@ __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_con
   const std::uint32_t before = sum_before<std::uint32_t>(
       block, place, CountPlus{}, [&](std::uint32_t s) -> std::uint32_t { return states[s].count; });
   __syncthreads();
-  if (place.live) index_subsequence(batch, tables.reader(batch, scan), place, before);
+  if (place.live) index_subsequence(batch, tables.reader(batch, scan), place, before, sums[threadIdx.x]);
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) dc_kernel(const __grid_constant__ BatchView batch) {
@@ -205,7 +206,8 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
 }
 
 template <Storing kStoring>
-__global__ void __launch_bounds__(kTileGroups* kTileRows) pixel_kernel(const __grid_constant__ BatchView batch) {
+__global__ void __launch_bounds__(kTileGroups* kTileRows, kStoring == Storing::bytes ? 4 : 1)
+    pixel_kernel(const __grid_constant__ BatchView batch) {
   __shared__ PixelJob job;
   constexpr unsigned kJobWords = sizeof(PixelJob) / 4;
   static_assert(sizeof(PixelJob) % 4 == 0);

@@ -71,7 +71,8 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
       std::uint32_t before = 0;
       for (std::uint32_t s = place.segment_first; s < place.subsequence; ++s)
         before += batch.states[scan.subsequence + s].count;
-      index_subsequence(batch, tables.reader(batch, scan), place, before);
+      DcSums sums;
+      index_subsequence(batch, tables.reader(batch, scan), place, before, sums);
     }
   }
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
@@ -90,7 +91,7 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
   for (std::uint32_t b = 0; b < batch.unit_block_count; ++b) {
     const UnitTask& task = batch.tasks[batch.unit_blocks[b].task];
     if (batch.status[task.picture] != kGood) continue;
-    tables.load(batch, batch.scans[task.scan], 0, 1);
+    if (task.coefficients == UnitTask::kDecoded) tables.load(batch, batch.scans[task.scan], 0, 1);
     for (unsigned t = 0; t < kUnitThreads; ++t)
       reconstruct_unit(batch, task, tables.reader(batch, batch.scans[task.scan]), batch.unit_blocks[b].first + t,
                        batch.steps + 64 * task.quant, work.data());
