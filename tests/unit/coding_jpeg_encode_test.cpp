@@ -9,7 +9,7 @@ namespace restride::test {
 namespace {
 
 using Css = ChromaSubsampling;
-constexpr Css kSubsamplings[] = {Css::css_444, Css::css_422, Css::css_420, Css::css_440,
+constexpr Css kSubsamplings[] = {Css::css_444, Css::css_422, Css::css_420,  Css::css_440,
                                  Css::css_411, Css::css_410, Css::css_410v, Css::css_gray};
 
 EncodeParams params_for(Css subsampling, double quality) {
@@ -51,8 +51,15 @@ Pixels pixels(std::uint32_t width, std::uint32_t height, SampleFormat format, Co
   return out;
 }
 
+CodecOptions cpu_only() {
+  CodecOptions options;
+  options.device = CodecOptions::kCpuOnly;
+  options.max_threads = 1;
+  return options;
+}
+
 std::vector<std::byte> reference(const ImageView& view, const EncodeParams& params) {
-  static Encoder encoder = value_of(Encoder::create({}));
+  static Encoder encoder = value_of(Encoder::create(cpu_only()));
   const Image image = value_of(Image::wrap(view));
   return bytes_of(value_of(encoder.encode(image, "jpeg", params)));
 }
@@ -125,8 +132,7 @@ TEST(JpegEncode, EveryLayout) {
 
 TEST(JpegEncode, OptimizedTables) {
   for (int quality : {1, 10, 50, 75, 90, 98, 100})
-    for (const Content content :
-         {Content::smooth, Content::noise, Content::edges, Content::black, Content::extremes})
+    for (const Content content : {Content::smooth, Content::noise, Content::edges, Content::black, Content::extremes})
       for (const Css subsampling : kSubsamplings)
         for (const auto& [width, height] : {std::pair{1, 1}, {67, 45}, {230, 131}}) {
           const Pixels p = pixels(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height),
@@ -137,6 +143,26 @@ TEST(JpegEncode, OptimizedTables) {
           expect_same(p.view, params, "optimised, quality " + std::to_string(quality));
           if (HasFatalFailure()) return;
         }
+}
+
+// The CPU encoder's handles are used again; what was made for one picture must not be in the next one's file.
+TEST(JpegEncode, TablesOfOnePictureStayWithIt) {
+  const Pixels flat = pixels(40, 40, SampleFormat::i_rgb, Content::black);
+  const Pixels busy = pixels(40, 40, SampleFormat::i_rgb, Content::noise);
+  const EncodeParams plain = params_for(Css::css_420, 90);
+  const auto encoded = [](Encoder& encoder, const Pixels& p, const EncodeParams& params) {
+    const Image image = value_of(Image::wrap(p.view));
+    return bytes_of(value_of(encoder.encode(image, "jpeg", params)));
+  };
+  Encoder fresh = value_of(Encoder::create(cpu_only())), used = value_of(Encoder::create(cpu_only()));
+  const auto expected = encoded(fresh, busy, plain);
+  for (const bool progressive : {false, true}) {
+    EncodeParams other = plain;
+    other.jpeg.progressive = progressive;
+    other.jpeg.optimized_huffman = !progressive;
+    (void)encoded(used, flat, other);
+    EXPECT_TRUE(encoded(used, busy, plain) == expected);
+  }
 }
 
 // Frequencies that make codes longer than 16 bits.

@@ -80,9 +80,9 @@ struct EncodeBatch {
   EncodeHistogram* histograms;  // by tables; zeros at the start. Null: none is optimised
   std::uint32_t picture_count, tile_count, group_count;
   std::uint32_t layout_end[kMcuLayouts];  // one behind the last tile of each layout
-  EncodedTile* encoded;  // by tile
-  TilePlace* places;     // by tile
-  EncodeGroup* groups;   // one more than there are
+  EncodedTile* encoded;                   // by tile
+  TilePlace* places;                      // by tile
+  EncodeGroup* groups;                    // one more than there are
   EncodedPicture* results;
   EncodeTotals* totals;  // arena_words is 0 at the start
   std::uint32_t* arena;

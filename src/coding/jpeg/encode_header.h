@@ -17,12 +17,14 @@ struct EncodeFrame {
   SamplingFactors luma{1, 1};
   int quality = 75;
   bool optimized = false;  // Huffman tables of its own
+
+  bool operator==(const EncodeFrame&) const noexcept = default;
 };
 
 inline constexpr std::size_t kMaxHeaderBytes = 1536;
 
-// Writes SOI to SOS as libjpeg orders them: APP0 (or Adobe's APP14 for CMYK), DQT, SOF0, DHT, SOS. Returns the number of
-// bytes, at most kMaxHeaderBytes.
+// Writes SOI to SOS as libjpeg orders them: APP0 (or Adobe's APP14 for CMYK), DQT, SOF0, DHT, SOS. Returns the number
+// of bytes, at most kMaxHeaderBytes.
 std::size_t write_encode_header(const EncodeFrame& frame, const HuffmanTables& tables, std::byte* to) noexcept;
 
 }  // namespace restride::jpeg

@@ -95,7 +95,7 @@ class OutputLayout {
   RESTRIDE_HD EncodedPicture place(std::uint64_t start) const noexcept {
     EncodedPicture placed = result_;
     placed.base = start + shift();
-    placed.to = target_.to && placed.size <= target_.room             ? target_.to
+    placed.to = target_.to && placed.size <= target_.room           ? target_.to
                 : placed.base + placed.size <= batch_.staging_bytes ? batch_.staging + placed.base
                                                                     : nullptr;
     return placed;
@@ -159,8 +159,7 @@ class TileBytes {
     if (first >= place_.bytes) return piece;
     piece.count = place_.bytes - first < 4 ? place_.bytes - first : 4;
     const std::uint32_t bit = place_.first_bit + 8 * first, words = (bits_ + 31) / 32, w = bit / 32;
-    const std::uint64_t pair =
-        std::uint64_t{w < words ? from_[w] : 0} << 32 | (w + 1 < words ? from_[w + 1] : 0);
+    const std::uint64_t pair = std::uint64_t{w < words ? from_[w] : 0} << 32 | (w + 1 < words ? from_[w + 1] : 0);
     piece.bytes = static_cast<std::uint32_t>(pair >> (32 - bit % 32));
     if (first + piece.count == place_.bytes) {
       const unsigned shift = 8 * (4 - piece.count);

@@ -19,8 +19,8 @@ bool reads_directly(const ImageSpec& from, const ImageSpec& wanted) noexcept;
 // left to the caller.
 ForwardPicture forward_picture(const ImageView& view, const ImageSpec& wanted, const EncodeFrame& frame) noexcept;
 
-// Copies pictures, ordered by layout, with their tiles and groups numbered; position[i] is where picture i went. Fills in
-// the batch's numbers. There must be fewer than 2^32 tiles.
+// Copies pictures, ordered by layout, with their tiles and groups numbered; position[i] is where picture i went. Fills
+// in the batch's numbers. There must be fewer than 2^32 tiles.
 void order_by_layout(std::span<const ForwardPicture> pictures, ForwardPicture* to, std::uint32_t* position,
                      EncodeBatch& batch) noexcept;
 

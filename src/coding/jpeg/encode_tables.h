@@ -58,9 +58,9 @@ CodeTables code_tables(const HuffmanTables& tables) noexcept;
 // The divisor is 8 times the step, since the DCT leaves that factor.
 Quantizer quantizer(std::uint32_t step, unsigned position) noexcept;
 
-// round(v / divisor), halves away from zero, for |v| up to 2^14. With n = v + divisor / 2, less one for negative v, that
-// is floor(n / divisor) = floor((2 n + 1) / (2 divisor)), and since the last fraction is at least 1 / (2 divisor) away
-// from every integer, multiplying by the rounded reciprocal is exact.
+// round(v / divisor), halves away from zero, for |v| up to 2^14. With n = v + divisor / 2, less one for negative v,
+// that is floor(n / divisor) = floor((2 n + 1) / (2 divisor)), and since the last fraction is at least 1 / (2 divisor)
+// away from every integer, multiplying by the rounded reciprocal is exact.
 RESTRIDE_HD inline std::int32_t quantize(std::int32_t v, const Quantizer& q) noexcept {
   const std::int32_t twice = 2 * (v + (v >> 31)) + static_cast<std::int32_t>(q.more_and_place & 0xffff);
 #if defined(__CUDA_ARCH__)

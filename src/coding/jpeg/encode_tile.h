@@ -170,9 +170,7 @@ class TileEncoder {
 
   // Phase 5: one thread takes room in the arena and makes it known; meanwhile all gather the tile's words from its
   // blocks, if they fit where the levels were, a thread a word at a time.
-  RESTRIDE_HD std::uint64_t take_room() const noexcept {
-    return add_long(&batch_.totals->arena_words, total_words());
-  }
+  RESTRIDE_HD std::uint64_t take_room() const noexcept { return add_long(&batch_.totals->arena_words, total_words()); }
   RESTRIDE_HD void set_room(std::uint64_t slot) const noexcept { *memory_.slot = slot; }
   RESTRIDE_HD void gather_words(unsigned thread) const noexcept {
     if (!gathered()) return;

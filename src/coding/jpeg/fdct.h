@@ -10,7 +10,9 @@
 namespace restride::jpeg {
 
 // x * 2^13, rounded.
-RESTRIDE_HD constexpr std::int32_t fdct_constant(double x) noexcept { return static_cast<std::int32_t>(x * 8192 + 0.5); }
+RESTRIDE_HD constexpr std::int32_t fdct_constant(double x) noexcept {
+  return static_cast<std::int32_t>(x * 8192 + 0.5);
+}
 
 // One pass over eight values, in place. Rows go first, on samples less 128, and leave two fractional bits; columns take
 // them away. The result of both is 8 times the DCT of ITU-T T.81, A.3.3.

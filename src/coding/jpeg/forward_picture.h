@@ -38,8 +38,8 @@ struct ForwardPicture {
   std::uint32_t tables;              // index of the quantisers and codes
 };
 
-// What an MCU is made of: H x V blocks of luma, or of the only component; then one of each other component. A type each,
-// so that loops over blocks have constant bounds.
+// What an MCU is made of: H x V blocks of luma, or of the only component; then one of each other component. A type
+// each, so that loops over blocks have constant bounds.
 template <unsigned H, unsigned V, unsigned Components>
 struct McuLayout {
   static constexpr unsigned kH = H, kV = V, kComponents = Components;
@@ -134,14 +134,12 @@ RESTRIDE_HD inline void load_channel(const ForwardPicture& from, int channel, st
 RESTRIDE_HD inline void load_pixels(const ForwardPicture& from, std::uint32_t x, std::uint32_t y,
                                     PixelRun& to) noexcept {
   if (from.packed && x + 8 <= from.width) {
-    const std::uint8_t* at =
-        from.channel[0] + static_cast<std::ptrdiff_t>(y) * from.row_stride + 3 * std::ptrdiff_t{x};
+    const std::uint8_t* at = from.channel[0] + static_cast<std::ptrdiff_t>(y) * from.row_stride + 3 * std::ptrdiff_t{x};
     if (word_aligned(at)) {
       std::uint32_t word[6];
       for (int i = 0; i < 6; ++i) word[i] = load_word<std::uint32_t>(at + 4 * i);
       for (int i = 0; i < 8; ++i)
-        for (int c = 0; c < 3; ++c)
-          to[c][i] = byte_of(word[(3 * i + c) / 4], static_cast<unsigned>((3 * i + c) % 4));
+        for (int c = 0; c < 3; ++c) to[c][i] = byte_of(word[(3 * i + c) / 4], static_cast<unsigned>((3 * i + c) % 4));
       return;
     }
   }
@@ -243,8 +241,8 @@ RESTRIDE_HD inline void forward_row_group(const ForwardPicture& from, std::uint3
 
 // The same for pictures of one or four components of full size.
 template <int Components>
-RESTRIDE_HD inline void forward_plain_rows(const ForwardPicture& from, std::uint32_t mx, std::uint32_t my,
-                                           unsigned row, const RowTarget& to) noexcept {
+RESTRIDE_HD inline void forward_plain_rows(const ForwardPicture& from, std::uint32_t mx, std::uint32_t my, unsigned row,
+                                           const RowTarget& to) noexcept {
   const std::uint32_t y = my * 8 + row < from.height ? my * 8 + row : from.height - 1;
   if (Components == 1 && from.color == ForwardColor::luma) {
     PixelRun run;

@@ -57,7 +57,9 @@ __device__ void scan_starts(const Tile& tile) {
 
 // Threads that registers must allow for on a multiprocessor: what shared memory allows, within what spills little.
 template <class Layout>
-constexpr unsigned kResidentThreads = Layout::kBlocks <= 3 ? 1280 : Layout::kBlocks == 4 ? 1024 : 768;
+constexpr unsigned kResidentThreads = Layout::kBlocks <= 3   ? 1280
+                                      : Layout::kBlocks == 4 ? 1024
+                                                             : 768;
 
 template <class Layout>
 __global__ void __launch_bounds__(jpeg::kTileThreads, kResidentThreads<Layout> / jpeg::kTileThreads)
@@ -216,8 +218,7 @@ cudaError_t launch_encode_tiles(const EncodeBatch& batch, const EncodeOutcome& o
     cudaError_t result =
         cudaMemsetAsync(batch.histograms, 0, batch.table_count * sizeof(jpeg::EncodeHistogram), stream);
     if (result == cudaSuccess)
-      result = launch_by_layout(batch, stream,
-                                [](auto layout) -> TileKernel { return count_tiles<decltype(layout)>; });
+      result = launch_by_layout(batch, stream, [](auto layout) -> TileKernel { return count_tiles<decltype(layout)>; });
     if (result != cudaSuccess) return result;
     make_tables<<<batch.table_count, 4 * kWarp, 0, stream>>>(batch, outcome);
   }
