@@ -51,8 +51,15 @@ Pixels pixels(std::uint32_t width, std::uint32_t height, SampleFormat format, Co
   return out;
 }
 
+CodecOptions cpu_only() {
+  CodecOptions options;
+  options.device = CodecOptions::kCpuOnly;
+  options.max_threads = 1;
+  return options;
+}
+
 std::vector<std::byte> reference(const ImageView& view, const EncodeParams& params) {
-  static Encoder encoder = value_of(Encoder::create({}));
+  static Encoder encoder = value_of(Encoder::create(cpu_only()));
   const Image image = value_of(Image::wrap(view));
   return bytes_of(value_of(encoder.encode(image, "jpeg", params)));
 }
@@ -136,6 +143,26 @@ TEST(JpegEncode, OptimizedTables) {
           expect_same(p.view, params, "optimised, quality " + std::to_string(quality));
           if (HasFatalFailure()) return;
         }
+}
+
+// The CPU encoder's handles are used again; what was made for one picture must not be in the next one's file.
+TEST(JpegEncode, TablesOfOnePictureStayWithIt) {
+  const Pixels flat = pixels(40, 40, SampleFormat::i_rgb, Content::black);
+  const Pixels busy = pixels(40, 40, SampleFormat::i_rgb, Content::noise);
+  const EncodeParams plain = params_for(Css::css_420, 90);
+  const auto encoded = [](Encoder& encoder, const Pixels& p, const EncodeParams& params) {
+    const Image image = value_of(Image::wrap(p.view));
+    return bytes_of(value_of(encoder.encode(image, "jpeg", params)));
+  };
+  Encoder fresh = value_of(Encoder::create(cpu_only())), used = value_of(Encoder::create(cpu_only()));
+  const auto expected = encoded(fresh, busy, plain);
+  for (const bool progressive : {false, true}) {
+    EncodeParams other = plain;
+    other.jpeg.progressive = progressive;
+    other.jpeg.optimized_huffman = !progressive;
+    (void)encoded(used, flat, other);
+    EXPECT_TRUE(encoded(used, busy, plain) == expected);
+  }
 }
 
 // Frequencies that make codes longer than 16 bits.

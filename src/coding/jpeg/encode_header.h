@@ -17,6 +17,8 @@ struct EncodeFrame {
   SamplingFactors luma{1, 1};
   int quality = 75;
   bool optimized = false;  // Huffman tables of its own
+
+  bool operator==(const EncodeFrame&) const noexcept = default;
 };
 
 inline constexpr std::size_t kMaxHeaderBytes = 1536;

@@ -8,6 +8,7 @@ namespace restride::jpeg {
 
 struct SamplingFactors {
   int h, v;
+  bool operator==(const SamplingFactors&) const noexcept = default;
 };
 
 // Luma's sampling factors; chroma's are 1x1. invalid_argument for a value that JPEG has none for.

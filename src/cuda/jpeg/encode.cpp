@@ -60,10 +60,28 @@ class Block {
   int device_ = -1;
 };
 
+struct Header {
+  std::array<std::byte, jpeg::kMaxHeaderBytes> data;
+  std::size_t bytes = 0;
+
+  void write(const jpeg::EncodeFrame& frame, const jpeg::HuffmanTables& tables) noexcept {
+    bytes = jpeg::write_encode_header(frame, tables, data.data());
+  }
+  Status append_to(ByteSink& sink) const {
+    return sink.append(data.data(), bytes) ? Status() : fail(Errc::out_of_memory, "no memory for the code stream");
+  }
+};
+
 // What one call works with, kept for the next. A call ends with the GPU's work done, so that nothing is in use between.
 class EncodeCall {
  public:
   Status run(std::span<EncodeJob> jobs, Context& context);
+  // After a failure: waits for what was queued all the same.
+  void settle() const noexcept {
+    const DeviceScope scope(stream_.device);
+    (void)cudaStreamSynchronize(handle(stream_));
+    (void)cudaGetLastError();
+  }
 
  private:
   Status describe(std::span<EncodeJob> jobs);
@@ -72,7 +90,6 @@ class EncodeCall {
   Status place_descriptors();
   Status reserve_output(std::size_t arena_bytes, std::size_t output_bytes);
   Status launch(std::span<EncodeJob> jobs, bool first);
-  Status write_header(std::size_t i, const jpeg::HuffmanTables& tables, ByteSink& sink) const;
   void write_headers(std::span<EncodeJob> jobs);
   void deliver(std::span<EncodeJob> jobs, Executor& executor);
 
@@ -229,21 +246,18 @@ Status EncodeCall::launch(std::span<EncodeJob> jobs, bool first) {
   return check(launch_encode_output(batch_, outcome_, handle(stream_)), "JPEG encoding kernels");
 }
 
-Status EncodeCall::write_header(std::size_t i, const jpeg::HuffmanTables& tables, ByteSink& sink) const {
-  std::array<std::byte, jpeg::kMaxHeaderBytes> header;
-  const std::size_t bytes = jpeg::write_encode_header(frames_[i], tables, header.data());
-  return sink.append(header.data(), bytes) ? Status() : fail(Errc::out_of_memory, "no memory for the code stream");
-}
-
 // Headers, and then where the data goes: behind them where the device can write there, which saves a copy. Headers with
 // tables that are still to be made come later.
 void EncodeCall::write_headers(std::span<EncodeJob> jobs) {
+  Header header;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     ByteSink& sink = *jobs[i].sink;
     jpeg::EncodeTarget& target = targets_[position_[i]] = {nullptr, 0};
     jobs[i].status = {};
     if (frames_[i].optimized) continue;
-    jobs[i].status = write_header(i, jpeg::standard_huffman_tables(), sink);
+    if (i == 0 || header.bytes == 0 || frames_[i] != frames_[i - 1])  // often all are the same
+      header.write(frames_[i], jpeg::standard_huffman_tables());
+    jobs[i].status = header.append_to(sink);
     if (!jobs[i].status) continue;
     cudaPointerAttributes attributes{};
     if (sink.room() > 0 && cudaPointerGetAttributes(&attributes, sink.data()) == cudaSuccess &&
@@ -257,9 +271,13 @@ void EncodeCall::write_headers(std::span<EncodeJob> jobs) {
 void EncodeCall::deliver(std::span<EncodeJob> jobs, Executor& executor) {
   constexpr std::size_t kPiece = 256 << 10;  // waking a thread costs about as much as copying these
   pieces_.clear();
+  Header header;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const jpeg::EncodedPicture& result = outcome_.results[position_[i]];
-    if (frames_[i].optimized) jobs[i].status = write_header(i, outcome_.tables[pictures_[i].tables], *jobs[i].sink);
+    if (frames_[i].optimized) {
+      header.write(frames_[i], outcome_.tables[pictures_[i].tables]);
+      jobs[i].status = header.append_to(*jobs[i].sink);
+    }
     if (!jobs[i].status) continue;
     if (result.to != targets_[position_[i]].to) {
       std::byte* to = jobs[i].sink->reserve(result.size);
@@ -310,6 +328,7 @@ class Encoder final : public FormatEncoder {
     auto call = calls_.lease();
     const Status status = call->run(jobs, context);
     if (status) return;
+    call->settle();
     for (EncodeJob& job : jobs) {
       job.sink->truncate(0);
       job.status = status;
