@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 
-from . import _core, _enums
+from . import _core, _enums, _exported
 from ._code_stream import CodeStream
 from ._codecs import Decoder, Encoder, imread, imwrite
 from ._enums import *  # noqa: F403
@@ -27,6 +27,7 @@ from ._errors import (
     TruncatedError,
     UnsupportedError,
 )
+from ._exported import *  # noqa: F403
 from ._image import Image, as_image, as_images, from_dlpack
 from ._metadata import Metadata
 from ._params import Backend, CodeStreamView, DecodeParams, EncodeParams, Jpeg2kEncodeParams, JpegEncodeParams, Region
@@ -36,8 +37,6 @@ __cuda_version__: int = _core.cuda_version  # of the toolkit that the GPU part w
 __git_sha__ = ""
 NVIMGCODEC_DEVICE_CPU_ONLY = -99999
 NVIMGCODEC_DEVICE_CURRENT = -1
-
-globals().update(_enums.exported_members())
 
 
 def _nvidia_folders() -> list[str]:
@@ -52,7 +51,7 @@ _core.set_library_folders(_nvidia_folders())
 
 def memory_stats() -> dict[str, dict[str, int]]:
     """Counts of every allocation made through the library's memory resources: host, pinned and device."""
-    return _core.memory_stats()  # type: ignore[no-any-return]
+    return _core.memory_stats()
 
 
 def backends() -> list[dict[str, object]]:
@@ -66,12 +65,12 @@ def backends() -> list[dict[str, object]]:
 
 def device_count() -> int:
     """CUDA devices that can be used; with 0, device_missing_reason() says what is missing."""
-    return _core.device_count()  # type: ignore[no-any-return]
+    return _core.device_count()
 
 
 def device_missing_reason() -> str:
     """Why device_count() is 0; empty where it is not."""
-    return _core.device_missing_reason()  # type: ignore[no-any-return]
+    return _core.device_missing_reason()
 
 
 def trim_memory() -> None:
@@ -86,7 +85,8 @@ __all__ = [
     "UnsupportedError", "as_image", "as_images", "backends", "device_count", "device_missing_reason",
     "from_dlpack", "imread", "imwrite", "memory_stats",
     "trim_memory",
-    *_enums.__all__,
 ]  # fmt: skip
+__all__ += _enums.__all__
+__all__ += _exported.__all__
 
 

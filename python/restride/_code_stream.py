@@ -14,10 +14,10 @@ from ._enums import ChromaSubsampling, ColorSpec, SampleFormat
 from ._errors import Error, NotFoundError
 from ._params import CodeStreamView, Region
 
-DTYPES = tuple(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"))
+DTYPES: tuple[np.dtype[Any], ...] = tuple(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"))
 
 
-class CodeStream(_core.CodeStream):  # type: ignore[misc]
+class CodeStream(_core.CodeStream):
     """Encoded bytes: CodeStream(bytes or array), CodeStream(path), CodeStream(capacity, pin_memory=True) for output.
 
     Bytes and arrays are not copied but kept alive; files are mapped and must not change while the stream lives. Headers
@@ -88,13 +88,13 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
             except TypeError as error:
                 reason = str(error).partition("arguments. ")[2] or str(error)
                 raise TypeError(f"get_sub_code_stream(): incompatible function arguments. {reason}") from None
-        rect = None
+        rect: tuple[int, int, int, int] | None = None
         fill: list[float] = []
         if view.region is not None:
             r = view.region
             if r.ndim != 2:
                 raise RuntimeError(f"a region of an image has 2 dimensions (y, x), not {r.ndim}")
-            rect = (*r.start, *r.end)
+            rect = (r.start[0], r.start[1], r.end[0], r.end[1])
             fill = [float(v) for v in r.out_of_bounds_samples]
         try:
             native = self._sub(view.image_idx, rect, fill, view.bitstream_offset or None, view.limit_images)
@@ -110,7 +110,7 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
 
     def _info(self, what: str = "image") -> tuple[Any, ...]:
         try:
-            return self._describe()  # type: ignore[no-any-return]
+            return self._describe()
         except ValueError as error:
             raise RuntimeError(f"Failed to get {what} info: {error}") from error
         except Error as error:
@@ -141,7 +141,7 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return DTYPES[self._info()[5]]
+        return DTYPES[int(self._info()[5])]
 
     @property
     def precision(self) -> int:
@@ -191,7 +191,7 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
     @property
     def ifd_offset(self) -> int | None:
         """TIFF: where the image's directory starts; otherwise None."""
-        return self._info()[12] or None  # type: ignore[no-any-return]
+        return self._info()[12] or None
 
     @property
     def next_ifd_offset(self) -> int | None:
@@ -211,10 +211,10 @@ class CodeStream(_core.CodeStream):  # type: ignore[misc]
         return self._view
 
     def __bytes__(self) -> bytes:
-        return self._bytes()  # type: ignore[no-any-return]
+        return self._bytes()
 
     def __len__(self) -> int:
-        return self.size  # type: ignore[no-any-return]
+        return self.size
 
     def __repr__(self) -> str:
         try:

@@ -170,13 +170,13 @@ class Decoder(_Codec):
             raise TypeError(f"get_metadata(): incompatible function arguments: a {type(code_stream).__name__} is no code stream")
         return get_metadata(_stream_of(code_stream), kind, id)
 
-    def _decode(self, sources: list[Any], images: list[Image | None] | None, params: DecodeParams | None,
+    def _decode(self, sources: list[Any], images: Sequence[Image | None] | None, params: DecodeParams | None,
                 cuda_stream: int, on_error: str | None, exact_shape: bool = False) -> list[Any]:  # fmt: skip
         if images is not None and len(images) != len(sources):
             raise ValueError(f"Size mismatch - images list has {len(images)} items, but code_streams list has {len(sources)} items.")
-        for i in images or ():
-            if i is not None and not isinstance(i, Image):
-                raise TypeError(f"decode(): incompatible function arguments: an image is a {type(i).__name__}; wrap it by as_image")
+        for given in images or ():
+            if given is not None and not isinstance(given, Image):
+                raise TypeError(f"decode(): incompatible function arguments: an image is a {type(given).__name__}; wrap it by as_image")
         streams = [_stream_of(s) for s in sources]
         memory = self._native.output_memory if self._native is not None else 0
         results: list[Any] = [Image(memory) if i is None else i for i in images or [None] * len(sources)]

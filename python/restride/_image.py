@@ -15,13 +15,13 @@ from ._errors import DeviceError, WrongMemoryError
 _CHANNELS = {3: 1, 4: 1, 5: 2, 6: 2, 7: 3, 8: 3, 9: 3, 10: 3, 11: 3, 12: 3, 13: 4, 14: 4, 15: 4, 16: 4, 17: 4, 18: 4}
 _DEFAULTS = {1: (SampleFormat.I_Y, ColorSpec.GRAY), 2: (SampleFormat.I_YA, ColorSpec.GRAY),
              3: (SampleFormat.I_RGB, ColorSpec.SRGB), 4: (SampleFormat.I_RGBA, ColorSpec.SRGB)}  # fmt: skip
-_TYPES = {(d.kind, d.itemsize): i for i, d in enumerate(DTYPES)}
+_TYPES: dict[tuple[str, int], int] = {(d.kind, d.itemsize): i for i, d in enumerate(DTYPES)}
 _PINNED, DEVICE = 1, 2  # values of the native Memory; 0 is host
 _DL_CPU, _DL_CUDA, _DL_CUDA_HOST, _DL_CUDA_MANAGED = 1, 2, 3, 13  # DLPack's device types
 _LEGACY_STREAM = 1  # how the array interface and DLPack call the default stream
 
 
-class Image(_core.Image):  # type: ignore[misc]
+class Image(_core.Image):
     """Pixels, (H, W, C) or planar (C, H, W). Made by a decoder or by as_image; has no public constructor.
 
     Its buffer grows when a larger picture is decoded into it and never shrinks; memory given by as_image is never
@@ -46,12 +46,12 @@ class Image(_core.Image):  # type: ignore[misc]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return DTYPES[self._spec[3]]
+        return DTYPES[int(self._spec[3])]
 
     @property
     def precision(self) -> int:
         """Significant bits of a sample."""
-        return self._spec[4] or self.dtype.itemsize * 8  # type: ignore[no-any-return]
+        return self._spec[4] or self.dtype.itemsize * 8
 
     @property
     def sample_format(self) -> SampleFormat:
@@ -63,7 +63,7 @@ class Image(_core.Image):  # type: ignore[misc]
 
     @property
     def _planar(self) -> bool:
-        return self._spec[5] > 0 and self._spec[5] % 2 == 1
+        return bool(self._spec[5] > 0 and self._spec[5] % 2 == 1)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -270,7 +270,7 @@ def _from_interface(source: Any, interface: dict[str, Any], name: str, cuda_stre
     dtype = np.dtype(interface["typestr"])
     strides = interface.get("strides")
     return _wrap(source, address, tuple(interface["shape"]), None if strides is None else tuple(strides), dtype.kind, dtype.itemsize,
-                 device=device, cuda_stream=cuda_stream, **meaning)  # type: ignore[arg-type] # fmt: skip
+                 device=device, cuda_stream=cuda_stream, **meaning) # fmt: skip
 
 
 def as_image(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,

@@ -137,5 +137,5 @@ def get_metadata(stream: Any, kind: int | None, id: int | None) -> Any:
         raise ValueError(f"id= selects a TIFF tag: kind must be MetadataKind.TIFF_TAG, not {MetadataKind(kind)}")
     if not 0 <= id <= _LARGEST_TAG:
         raise ValueError(f"TIFF tag ID must be in range [0, 65535] (16-bit unsigned), got {id}")
-    found = _core.read_tiff_tag(stream, int(id))
+    found: Any = _core.read_tiff_tag(stream, int(id))
     return None if found is None else _of(found)
