@@ -207,7 +207,9 @@ TEST(JpegDecode, RegionsOfReducedPictures) {
       DecodeParams params;
       params.reduce = reduce;
       for (int i = 0; i < 8; ++i) {
-        Rect rect{random() % whole.width, random() % whole.height, 0, 0};
+        Rect rect;
+        rect.x = random() % whole.width;
+        rect.y = random() % whole.height;
         rect.width = 1 + random() % (whole.width - static_cast<unsigned>(rect.x));
         rect.height = 1 + random() % (whole.height - static_cast<unsigned>(rect.y));
         SCOPED_TRACE(testing::Message() << sampling.name << " reduce " << int{reduce});
