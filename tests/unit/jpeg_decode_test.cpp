@@ -64,7 +64,13 @@ JpegRecipe recipe(const Sampling& sampling, unsigned width, unsigned height) {
   return r;
 }
 
-TEST(JpegDecode, UsesItsOwnEntropyDecoder) { EXPECT_TRUE(jpeg::stages_usable()); }
+TEST(JpegDecode, UsesItsOwnEntropyDecoder) {
+#if defined(LIBJPEG_TURBO_VERSION_NUMBER) && JPEG_LIB_VERSION < 70
+  EXPECT_TRUE(jpeg::stages_usable());
+#else
+  GTEST_SKIP() << "this libjpeg does all of the decoding";
+#endif
+}
 
 TEST(JpegDecode, PixelsAreLibjpegs) {
   Decoder decoder = make_decoder(1);
@@ -207,10 +213,11 @@ TEST(JpegDecode, RegionsOfReducedPictures) {
       DecodeParams params;
       params.reduce = reduce;
       for (int i = 0; i < 8; ++i) {
-        const auto x = static_cast<std::uint32_t>(random()) % whole.width;
-        const auto y = static_cast<std::uint32_t>(random()) % whole.height;
-        const Rect rect{x, y, 1 + static_cast<std::uint32_t>(random()) % (whole.width - x),
-                        1 + static_cast<std::uint32_t>(random()) % (whole.height - y)};
+        Rect rect;
+        rect.x = random() % whole.width;
+        rect.y = random() % whole.height;
+        rect.width = 1 + random() % (whole.width - static_cast<unsigned>(rect.x));
+        rect.height = 1 + random() % (whole.height - static_cast<unsigned>(rect.y));
         SCOPED_TRACE(testing::Message() << sampling.name << " reduce " << int{reduce});
         ASSERT_NO_FATAL_FAILURE(decode_region(decoder, stream, whole, rect, params));
       }

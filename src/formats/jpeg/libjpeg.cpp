@@ -27,7 +27,9 @@ ErrorManager& errors_of(j_common_ptr cinfo) noexcept { return *reinterpret_cast<
       errors.code = Errc::out_of_memory;
       break;
     case JERR_NOT_COMPILED:
+#if JPEG_LIB_VERSION < 70
     case JERR_ARITH_NOTIMPL:
+#endif
     case JERR_SOF_UNSUPPORTED:
     case JERR_BAD_PRECISION:
     case JERR_CONVERSION_NOTIMPL:

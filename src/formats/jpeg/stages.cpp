@@ -22,9 +22,29 @@ bool stages_usable() noexcept {
 #endif
 }
 
+namespace {
+
+// Samples on the side of a block, as reduced. libjpeg's API has a name for it before version 7 and two since.
+template <class T>
+std::uint32_t block_side(const T& component) noexcept {
+  if constexpr (requires { component.DCT_scaled_size; })
+    return static_cast<std::uint32_t>(component.DCT_scaled_size);
+  else
+    return static_cast<std::uint32_t>(component.DCT_h_scaled_size);
+}
+template <class T>
+std::uint32_t least_block_side(const T& cinfo) noexcept {
+  if constexpr (requires { cinfo.min_DCT_scaled_size; })
+    return static_cast<std::uint32_t>(cinfo.min_DCT_scaled_size);
+  else
+    return static_cast<std::uint32_t>(cinfo.min_DCT_h_scaled_size);
+}
+
+}  // namespace
+
 StageGeometry stage_geometry(const jpeg_decompress_struct& cinfo, const ScanCoder& scan) noexcept {
   StageGeometry g;
-  const auto unit = static_cast<std::uint32_t>(cinfo.min_DCT_scaled_size);
+  const std::uint32_t unit = least_block_side(cinfo);
   g.rows = cinfo.total_iMCU_rows;
   g.groups_a_row = unit;
   g.group_height = static_cast<std::uint32_t>(cinfo.max_v_samp_factor);
@@ -48,7 +68,7 @@ bool Stages::begin(std::uint32_t first, std::uint32_t end, Scratch& scratch) {
     const bool one = scan_->components == 1;
     c.h = one ? 1 : static_cast<std::uint32_t>(info.h_samp_factor);
     c.v = one ? 1 : static_cast<std::uint32_t>(info.v_samp_factor);
-    c.block = static_cast<std::uint32_t>(info.DCT_scaled_size);
+    c.block = block_side(info);
     c.row_lines = static_cast<std::uint32_t>(info.v_samp_factor) * c.block;
     c.group_rows = c.row_lines / geometry_->groups_a_row;
     c.last_line = info.downsampled_height - 1;
