@@ -418,15 +418,28 @@ void time_case(const std::string& name, const std::vector<File>& files, std::siz
     batch.fill({host, host, scratch, reported}, device().pool, sink);
     if (i >= 4) fill.push_back(ms_since(start));
   }
+  // The upload alone: fresh from the cores, and once more.
+  float copy_ms[2] = {};
+  void* block = nullptr;
+  (void)cudaMalloc(&block, batch.upload_bytes());
+  for (float& ms : copy_ms) {
+    (void)cudaEventRecord(before, device().stream);
+    (void)cudaMemcpyAsync(block, pinned, batch.upload_bytes(), cudaMemcpyHostToDevice, device().stream);
+    (void)cudaEventRecord(after, device().stream);
+    (void)cudaStreamSynchronize(device().stream);
+    (void)cudaEventElapsedTime(&ms, before, after);
+  }
+  (void)cudaFree(block);
   (void)cudaFreeHost(pinned);
   unsigned left = work.refused;
   for (const DecodeJob& job : work.jobs) left += !job.status;
   const double total = median(all), least = all.empty() ? 0 : all[0];
   std::printf(
-      "%-28s %4zu img %6.2f MB | lay out %6.3f fill %6.3f call %7.3f done %7.3f (min %7.3f) events %7.3f ms | %8.0f "
+      "%-28s %4zu img %6.2f MB | lay out %6.3f fill %6.3f copy %6.3f %6.3f call %7.3f done %7.3f (min %7.3f) events "
+      "%7.3f ms | %8.0f "
       "img/s%s\n",
-      name.c_str(), count, static_cast<double>(bytes) / 1e6, median(lay_out), median(fill), median(call), total, least,
-      median(gpu), static_cast<double>(count) / total * 1e3,
+      name.c_str(), count, static_cast<double>(bytes) / 1e6, median(lay_out), median(fill), copy_ms[0], copy_ms[1],
+      median(call), total, least, median(gpu), static_cast<double>(count) / total * 1e3,
       left ? (" LEFT TO CPU " + std::to_string(left)).c_str() : "");
   std::fflush(stdout);
   if (std::getenv("RESTRIDE_COMPARE")) work.compare();

@@ -2,6 +2,7 @@
 #include "coding/jpeg/progressive.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "coding/jpeg/zigzag.h"
 
@@ -121,7 +122,7 @@ struct Decoder {
   }
 
   // G.1.2.2
-  bool ac_first(std::int16_t* c) noexcept {
+  bool ac_first(std::int16_t* c, std::uint64_t& known) noexcept {
     if (end_run) {
       --end_run;
       return true;
@@ -135,6 +136,7 @@ struct Decoder {
         if (k > scan.se) return false;
         const int value = extend(bits.take(size), size);
         c[kPlace[k]] = static_cast<std::int16_t>(static_cast<std::uint32_t>(value) << scan.al);
+        known |= std::uint64_t{1} << k;
       } else if (run == 15) {
         k += 15;
       } else {
@@ -145,59 +147,71 @@ struct Decoder {
     return true;
   }
 
-  // A correction bit for a coefficient that is known already.
-  void correct(std::int16_t& c) noexcept {
+  // One correction bit for each of the coefficients `which`, which are known already.
+  void correct(std::int16_t* c, std::uint64_t which) noexcept {
     const int one = 1 << scan.al;
-    if (bits.take(1) && (c & one) == 0) c = static_cast<std::int16_t>(c >= 0 ? c + one : c - one);
+    while (which) {
+      const unsigned n = std::min(16U, static_cast<unsigned>(std::popcount(which)));
+      const std::uint32_t corrections = bits.take(n);
+      for (unsigned i = n; i-- > 0; which &= which - 1) {
+        if ((corrections >> i & 1U) == 0) continue;
+        std::int16_t& at = c[kPlace[static_cast<unsigned>(std::countr_zero(which))]];
+        if ((at & one) == 0) at = static_cast<std::int16_t>(at >= 0 ? at + one : at - one);
+      }
+    }
   }
 
   // G.1.2.3
-  bool ac_refine(std::int16_t* c) noexcept {
-    unsigned k = scan.ss;
-    if (end_run == 0) {
-      for (; k <= scan.se; ++k) {
-        const int symbol = bits.symbol(tables[0]);
-        if (symbol < 0) return false;
-        int run = symbol >> 4, value = 0;
-        const int size = symbol & 15;
-        if (size > 1) return false;
-        if (size) {
-          value = bits.take(1) ? 1 << scan.al : -(1 << scan.al);
-        } else if (run != 15) {
-          end_run = (1U << run) + bits.take(static_cast<unsigned>(run));
-          break;
-        }
-        for (; k <= scan.se; ++k) {
-          std::int16_t& at = c[kPlace[k]];
-          if (at != 0)
-            correct(at);
-          else if (--run < 0)
-            break;
-        }
-        if (value) {
-          if (k > scan.se) return false;
-          c[kPlace[k]] = static_cast<std::int16_t>(value);
-        }
+  bool ac_refine(std::int16_t* c, std::uint64_t& known) noexcept {
+    // Zig-zag positions that are still to be done.
+    std::uint64_t left = (~std::uint64_t{0} << scan.ss) & (~std::uint64_t{0} >> (63 - scan.se));
+    const std::uint64_t before = known;
+    while (end_run == 0 && left) {
+      const int symbol = bits.symbol(tables[0]);
+      if (symbol < 0) return false;
+      const int size = symbol & 15, value = size == 0 ? 0 : bits.take(1) ? 1 << scan.al : -(1 << scan.al);
+      unsigned run = static_cast<unsigned>(symbol) >> 4;
+      if (size > 1) return false;
+      if (size == 0 && run != 15) {
+        end_run = (1U << run) + bits.take(run);
+        break;
+      }
+      // The run counts coefficients that are 0 so far; those that are not get their corrections on the way.
+      std::uint64_t zeros = left & ~before;
+      for (; run && zeros; --run) zeros &= zeros - 1;
+      if (zeros == 0) {
+        correct(c, left & before);
+        left = 0;
+        if (size) return false;
+        break;
+      }
+      const unsigned k = static_cast<unsigned>(std::countr_zero(zeros));
+      const std::uint64_t up_to = ~std::uint64_t{0} >> (63 - k);
+      correct(c, left & before & up_to);
+      left &= ~up_to;
+      if (size) {
+        c[kPlace[k]] = static_cast<std::int16_t>(value);
+        known |= std::uint64_t{1} << k;
       }
     }
     if (end_run) {
-      for (; k <= scan.se; ++k)
-        if (std::int16_t& at = c[kPlace[k]]; at != 0) correct(at);
+      correct(c, left & before);
       --end_run;
     }
     return true;
   }
 
-  bool block(std::int16_t* c, unsigned i) noexcept {
+  bool block(const CoefficientPlane& plane, std::size_t at, unsigned i) noexcept {
+    std::int16_t* c = plane.blocks + 64 * at;
     if (scan.ss == 0) return dc(c, i);
-    return scan.ah ? ac_refine(c) : ac_first(c);
+    return scan.ah ? ac_refine(c, plane.known[at]) : ac_first(c, plane.known[at]);
   }
 
   bool mcu(std::uint32_t m) noexcept {
     if (scan.components == 1) {
       const CoefficientPlane& plane = *scan.plane[0];
       const std::uint32_t y = m / plane.blocks_wide, x = m - y * plane.blocks_wide;
-      return block(plane.blocks + 64 * (std::size_t{y} * plane.stride + x), 0);
+      return block(plane, std::size_t{y} * plane.stride + x, 0);
     }
     const std::uint32_t y = m / scan.mcus_wide, x = m - y * scan.mcus_wide;
     for (unsigned i = 0; i < scan.components; ++i) {
@@ -205,7 +219,7 @@ struct Decoder {
       for (unsigned v = 0; v < plane.v; ++v)
         for (unsigned h = 0; h < plane.h; ++h) {
           const std::size_t at = (std::size_t{y} * plane.v + v) * plane.stride + std::size_t{x} * plane.h + h;
-          if (!block(plane.blocks + 64 * at, i)) return false;
+          if (!block(plane, at, i)) return false;
         }
     }
     return true;

@@ -15,7 +15,8 @@ namespace restride::jpeg {
 // A component's coefficients: blocks row by row, the 64 of a block column by column.
 struct CoefficientPlane {
   std::int16_t* blocks = nullptr;
-  std::uint32_t stride = 0;                        // blocks a row has, those that only fill MCUs up included
+  std::uint64_t* known = nullptr;  // by block: bit k is set if the coefficient at zig-zag position k > 0 is not 0
+  std::uint32_t stride = 0;        // blocks a row has, those that only fill MCUs up included
   std::uint32_t blocks_wide = 0, blocks_high = 0;  // of the picture
   std::uint8_t h = 1, v = 1;                       // blocks in an MCU of several components
 };

@@ -351,45 +351,50 @@ RESTRIDE_HD inline void store_group(const PixelJob& job, const std::uint8_t* pla
   const auto width = static_cast<std::int64_t>(job.width);
   if (first >= width) return;
   const bool whole = first >= 0 && first + kGroup <= width;
-  if (whole && three && job.colors == Colors::ycc_to_rgb) {
+  if (!whole) {
+#if defined(__CUDACC__)
+#pragma unroll 1  // registers
+#endif
+    for (std::int64_t x = first < 0 ? 0 : first; x < first + kGroup && x < width; ++x) {
+      const std::uint32_t pixel = native_pixel(job, planes, static_cast<std::uint32_t>(x), y);
+      for (unsigned k = 0; k < job.channels; ++k)
+        row[x * job.pixel_stride + static_cast<std::ptrdiff_t>(k) * job.channel_stride] =
+            static_cast<std::byte>(pixel >> (8 * k));
+    }
+    return;
+  }
+  std::byte* to = row + first * job.pixel_stride;
+  auto* words = reinterpret_cast<std::uint32_t*>(to);
+  const auto x = static_cast<std::uint32_t>(first);
+  if (three && job.colors == Colors::ycc_to_rgb) {
     int c[3][kGroup];
-    for (unsigned k = 0; k < 3; ++k)
-      upsampled_group(job.plane[k], planes, job.x + static_cast<std::uint32_t>(first), job.y + y, c[k]);
-    std::uint32_t words[3];
-    rgb_words(c[0], c[1], c[2], job.reversed, words);
-    for (unsigned w = 0; w < 3; ++w) reinterpret_cast<std::uint32_t*>(row + 3 * first)[w] = words[w];
+    for (unsigned k = 0; k < 3; ++k) upsampled_group(job.plane[k], planes, job.x + x, job.y + y, c[k]);
+    std::uint32_t rgb[3];
+    rgb_words(c[0], c[1], c[2], job.reversed, rgb);
+    for (unsigned w = 0; w < 3; ++w) words[w] = rgb[w];
     return;
   }
   std::uint32_t pixel[kGroup];
-  if (whole) {
-    native_group(job, planes, static_cast<std::uint32_t>(first), y, pixel);
-  } else {
-    for (int i = 0; i < kGroup; ++i)
-      pixel[i] =
-          first + i >= 0 && first + i < width ? native_pixel(job, planes, static_cast<std::uint32_t>(first + i), y) : 0;
-  }
-  std::byte* to = row + first * job.pixel_stride;
-  if (whole && three) {
-    auto* words = reinterpret_cast<std::uint32_t*>(to);
+  native_group(job, planes, x, y, pixel);
+  if (three) {
     words[0] = (pixel[0] & 0xffffff) | pixel[1] << 24;
     words[1] = (pixel[1] >> 8 & 0xffff) | pixel[2] << 16;
     words[2] = (pixel[2] >> 16 & 0xff) | pixel[3] << 8;
     return;
   }
-  if (whole && job.pixel_stride == 4 && job.channel_stride == 1 && job.channels == 4 && address % 4 == 0) {
-    for (int i = 0; i < kGroup; ++i) reinterpret_cast<std::uint32_t*>(to)[i] = pixel[i];
+  if (job.pixel_stride == 4 && job.channel_stride == 1 && job.channels == 4 && address % 4 == 0) {
+    for (unsigned i = 0; i < kGroup; ++i) words[i] = pixel[i];
     return;
   }
   for (unsigned k = 0; k < job.channels; ++k) {
     std::byte* channel = to + static_cast<std::ptrdiff_t>(k) * job.channel_stride;
-    if (whole && single && reinterpret_cast<std::uintptr_t>(channel) % 4 == 0) {
-      const auto sample = [&](int i) { return static_cast<int>(pixel[i] >> (8 * k) & 255U); };
+    const auto sample = [&](unsigned i) { return static_cast<int>(pixel[i] >> (8 * k) & 255U); };
+    if (single && reinterpret_cast<std::uintptr_t>(channel) % 4 == 0) {
       *reinterpret_cast<std::uint32_t*>(channel) = packed(sample(0), sample(1), sample(2), sample(3));
       continue;
     }
-    for (int i = 0; i < kGroup; ++i)
-      if (whole || (first + i >= 0 && first + i < width))
-        channel[i * job.pixel_stride] = static_cast<std::byte>(pixel[i] >> (8 * k));
+    for (unsigned i = 0; i < kGroup; ++i)
+      channel[static_cast<std::ptrdiff_t>(i) * job.pixel_stride] = static_cast<std::byte>(sample(i));
   }
 }
 

@@ -292,6 +292,7 @@ Status Batch::add_coefficients(Picture& picture) {
     return refused(*picture.headers, "it is large for its data");
   picture.coefficient_blocks = blocks;
   picture.scratch = scratch_bytes_;
+  scratch += 8 * blocks;
   coefficient_blocks_ += blocks;
   scratch_bytes_ += (scratch + kAlignment - 1) / kAlignment * kAlignment;
   return {};
@@ -300,9 +301,14 @@ Status Batch::add_coefficients(Picture& picture) {
 bool Batch::decode_coefficients(const Picture& picture, std::byte* coefficients, std::byte* scratch) const {
   const FrameSize& frame = picture.frame;
   std::memset(coefficients + 128 * std::size_t{picture.blocks[0]}, 0, 128 * picture.coefficient_blocks);
+  scratch += picture.scratch;
+  auto* known = reinterpret_cast<std::uint64_t*>(scratch);
+  std::memset(known, 0, 8 * picture.coefficient_blocks);
+  scratch += 8 * picture.coefficient_blocks;
   std::array<CoefficientPlane, 4> planes;
   for (unsigned c = 0; c < frame.components; ++c)
     planes[c] = {reinterpret_cast<std::int16_t*>(coefficients) + 64 * std::size_t{picture.blocks[c]},
+                 known + (picture.blocks[c] - picture.blocks[0]),
                  picture.stride[c],
                  ceil_div<std::uint32_t>(frame.width * frame.h[c], 8 * frame.max_h()),
                  ceil_div<std::uint32_t>(frame.height * frame.v[c], 8 * frame.max_v()),
@@ -327,8 +333,8 @@ bool Batch::decode_coefficients(const Picture& picture, std::byte* coefficients,
     scan.mcus_wide = mcus.wide;
     scan.mcus_high = mcus.high;
     const std::size_t segments = header.restart_interval ? ceil_div(mcus.wide * mcus.high, header.restart_interval) : 1;
-    const std::span<Segment> parts(reinterpret_cast<Segment*>(scratch + picture.scratch), segments);
-    std::byte* data = scratch + picture.scratch + segments * sizeof(Segment);
+    const std::span<Segment> parts(reinterpret_cast<Segment*>(scratch), segments);
+    std::byte* data = scratch + segments * sizeof(Segment);
     std::uint32_t subsequences = 0;
     if (!unstuff(picture.bytes.subspan(header.offset, header.length), 8, parts, data, subsequences) ||
         !decode_progressive_scan(scan, data, parts, 8))
