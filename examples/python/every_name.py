@@ -66,7 +66,7 @@ def look_at(image: restride.Image) -> None:
         except restride.DeviceError as error:
             assert error.message
         try:
-            image.__cuda_array_interface__
+            print(image.__cuda_array_interface__)
         except AttributeError as error:
             assert "Image buffer is not on device" in str(error)
 

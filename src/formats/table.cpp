@@ -9,6 +9,7 @@
 #include "base/error_util.h"
 #include "formats/bmp/bmp.h"
 #include "formats/jpeg/jpeg.h"
+#include "formats/jpeg/lossless.h"
 #include "formats/jpeg2000/jpeg2000.h"
 #include "formats/png/png.h"
 #include "formats/pnm/pnm.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr CodecEntry kCodecs[] = {
     {&jpeg::kFormat, BackendKind::cpu_only, "libjpeg-turbo", jpeg::make_decoder, jpeg::make_encoder},
+    {&jpeg::kFormat, BackendKind::cpu_only, "jpeg-lossless", jpeg::make_lossless_decoder, nullptr},
     {&jpeg2000::kFormat, BackendKind::cpu_only, "openjpeg", jpeg2000::make_decoder, jpeg2000::make_encoder},
     {&tiff::kFormat, BackendKind::cpu_only, "tiff", tiff::make_decoder, tiff::make_encoder},
     {&png::kFormat, BackendKind::cpu_only, "png", png::make_decoder, png::make_encoder},

@@ -457,9 +457,11 @@ INSTANTIATE_TEST_SUITE_P(Kinds, CodecContract, ::testing::ValuesIn(kinds()),
 
 TEST(CodecTable, EveryFormatDecodesEncodesAndIsFoundByItsExtensions) {
   std::set<std::string_view> extensions;
+  std::set<const Format*> formats;
   for (const CodecEntry& entry : codecs()) {
-    EXPECT_TRUE(entry.make_decoder && entry.make_encoder) << entry.name;
     EXPECT_EQ(find_format(entry.format->name), entry.format);
+    if (!formats.insert(entry.format).second) continue;  // one more codec, which may do less than the first
+    EXPECT_TRUE(entry.make_decoder && entry.make_encoder) << entry.name;
     for (std::string_view extension : entry.format->extensions) {
       EXPECT_EQ(find_format(extension), entry.format);
       EXPECT_TRUE(extensions.insert(extension).second) << extension << " belongs to two formats";

@@ -68,7 +68,8 @@ DECODE = {
         "baseline, gray / 4:4:4 / 4:2:2 / 4:2:0": lambda: [pillow("L", "JPEG")] + [pillow("RGB", "JPEG", subsampling=s) for s in range(3)],
         "progressive, restart intervals": lambda: [pillow("RGB", "JPEG", progressive=True), pillow("RGB", "JPEG", restart_marker_rows=1)],
         "CMYK": lambda: [pillow("CMYK", "JPEG")],
-        "12 bits, lossless (libjpeg-turbo 3)": lambda: [imagecodecs.ljpeg_encode(scene(1, np.uint8))],
+        "lossless, 2 to 16 bits": lambda: [imagecodecs.ljpeg_encode(scene(1, np.uint8))],
+        "12 bits (needs libjpeg-turbo 3)": lambda: [imagecodecs.jpeg8_encode(scene(1, np.uint16) >> 4, bitspersample=12)],
     },
     "JPEG 2000": {
         "lossless, lossy, tiles, 1 to 4 channels": lambda: [pillow("RGB", "JPEG2000", irreversible=i, tile_size=(24, 24)) for i in (0, 1)] + [pillow("RGBA", "JPEG2000"), pillow("L", "JPEG2000")],

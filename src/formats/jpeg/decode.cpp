@@ -89,10 +89,10 @@ class Decoder final : public ImageDecoder {
 Result<DecodePlan> Decoder::plan(const DecodeRequest& request) const {
   const auto& headers = static_cast<const Headers&>(*request.stream->detail);
   if (!headers.dct())
-    return fail_at(
-        Errc::unsupported, headers.frame_offset,
-        headers.sof == 0xc3 ? "lossless JPEG (SOF3) needs libjpeg-turbo 3" : "JPEG process SOF%d is not supported",
-        headers.sof - 0xc0);
+    return fail_at(Errc::unsupported, headers.frame_offset,
+                   headers.sof == 0xc3 ? "lossless JPEG (SOF3) with 4 components, or subsampled ones, is not supported"
+                                       : "JPEG process SOF%d is not supported",
+                   headers.sof - 0xc0);
   if (headers.precision != 8)
     return fail_at(Errc::unsupported, headers.frame_offset, "JPEG with %u bits a sample needs libjpeg-turbo 3",
                    headers.precision);

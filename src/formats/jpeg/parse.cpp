@@ -80,7 +80,8 @@ void name_colors(const Headers& headers, ImageSpec& spec) noexcept {
       return;
     case 3: {
       const auto& c = headers.component;
-      const bool rgb_ids = c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B';
+      const bool numbered = c[0].id == 1 && c[1].id == 2 && c[2].id == 3;
+      const bool rgb_ids = (c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B') || (headers.sof == 0xc3 && numbered);
       const bool rgb = headers.has_jfif ? false : headers.has_adobe ? headers.adobe_transform == 0 : rgb_ids;
       spec.color = rgb ? ColorSpec::srgb : ColorSpec::sycc;
       spec.format = rgb ? SampleFormat::p_rgb : SampleFormat::p_ycc;

@@ -95,7 +95,8 @@ void TableState::read_scan(const Headers& headers, ByteSpan segment, std::uint64
     }
     used[index] = true;
     scan.component[i] = static_cast<std::uint8_t>(index);
-    scan.dc[i] = scan.ss == 0 && scan.ah == 0 ? use(dc_[tables >> 4], scans) : Scan::kNoTable;
+    const bool lossless = headers.sof == 0xc3;  // "Ss" is the predictor there (H.1.1)
+    scan.dc[i] = lossless || (scan.ss == 0 && scan.ah == 0) ? use(dc_[tables >> 4], scans) : Scan::kNoTable;
     scan.ac[i] = scan.se > 0 ? use(ac_[tables & 3], scans) : Scan::kNoTable;
     if (!seen_[index] && found->quant < 4) scans.quant[index] = quant_[found->quant];
     seen_[index] = true;
