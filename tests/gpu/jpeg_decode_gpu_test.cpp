@@ -238,6 +238,11 @@ std::vector<File> generated(unsigned step) {
         recipe.restart = (width + height) % 5 == 0 ? 2 : 0;
         recipe.quality = width % 3 ? 90 : 40;
         recipe.progressive = height % 4 == 3;
+        recipe.own_tables = height % 4 == 1;
+        if (width % 5 == 2) {
+          recipe.input = JCS_CMYK;
+          recipe.stored = JCS_YCCK;
+        }
         files.push_back(parsed(std::to_string(width) + "x" + std::to_string(height), test::write_jpeg(recipe)));
       }
   return files;

@@ -265,6 +265,18 @@ TEST(JpegParallel, Inks) {
     }
 }
 
+TEST(JpegParallel, TablesOfEachComponent) {
+  for (const J_COLOR_SPACE stored : {JCS_YCbCr, JCS_YCCK})
+    for (const double noise : {0.0, 0.5, 1.0}) {
+      test::JpegRecipe recipe = recipe_for(kSamplings[2], 300, 200);
+      recipe.input = stored == JCS_YCCK ? JCS_CMYK : JCS_RGB;
+      recipe.stored = stored;
+      recipe.own_tables = true;
+      recipe.noise = noise;
+      expect_equal(test::write_jpeg(recipe), {}, "tables of each component");
+    }
+}
+
 TEST(JpegParallel, SeveralScans) {
   for (const Sampling& sampling : kSamplings)
     for (const unsigned restart : {0U, 3U}) {

@@ -115,12 +115,12 @@ class BitWindow {
   std::uint32_t word_, high_, low_, next_;
 };
 
-// A scan with its tables at hand: kShortEntries of each of the 2 * pairs tables, one behind the other, and their longer
-// codes.
+// A scan with its tables at hand: the short codes of each of the 2 * pairs tables, one behind the other, their strides
+// likewise (where they are needed), and their longer codes.
 struct ScanReader {
   const EntropyScan& scan;
   const std::uint32_t* words;  // of this scan
-  const std::uint16_t* shorts;
+  const std::uint16_t *shorts, *strides;
   const LongCodes* longs;
 
   // The code at the top of `window` by table `t`: twice the pair, one more for AC.
@@ -143,11 +143,20 @@ RESTRIDE_HD inline void walk(const ScanReader& reader, std::uint32_t end, State&
   while (bit < end) {
     // Selections instead of branches: neighbouring threads are at different places in their units.
     const bool start = zigzag == 0;
-    const Code code = reader.code(window.at(bit), (pair_bits >> unit2 & 3U) * 2 + (start ? 0 : 1));
-    const std::uint32_t entry = code.valid() ? code.entry : Code::make(16, 0, 1).entry;
+    const unsigned table = (pair_bits >> unit2 & 3U) * 2 + (start ? 0 : 1);
+    const std::uint32_t bits = window.at(bit);
+    Stride stride{reader.strides[table * kShortEntries + (bits >> (32 - kShortBits))]};
+    // Where walks stop must not depend on where they come from: no stride reaches over the end, or a block's.
+    const bool over_end = stride.several() && (bit + kShortBits > end || zigzag + stride.step() + stride.ends() > 64);
+    unsigned length = stride.bits(), step = stride.ends() ? 64 : stride.step();
+    if (stride.entry == 0 || over_end) {
+      const Code code = reader.code(bits, table);
+      length = code.valid() ? code.bits() : 16;
+      step = code.valid() ? code.step() : 1;
+    }
     count += start;
-    bit += entry & 31U;
-    zigzag += entry >> 9;
+    bit += length;
+    zigzag += step;
     const bool over = zigzag >= 64;
     zigzag = over ? 0 : zigzag;
     const unsigned next = unit2 == last ? 0 : unit2 + 2;
@@ -199,16 +208,23 @@ RESTRIDE_HD inline std::uint32_t index_units(const ScanReader& reader, std::uint
   while (bit < end && !done) {
     const std::uint32_t bits = window.at(bit);
     const bool ac = zigzag != 0;
-    const Code code = reader.code(bits, reader.scan.pair(unit) * 2 + ac);
-    if (!code.valid()) return kBadCode;
-    if (!ac) {
-      std::int16_t& sum = sums.of[reader.scan.predictor(unit)];
-      sum = static_cast<std::int16_t>(sum + extended(bits << (code.bits() - code.value_bits()), code.value_bits()));
-      units[next++] = {bit, sum, 0};
+    const unsigned table = reader.scan.pair(unit) * 2 + ac;
+    const Stride stride{ac ? reader.strides[table * kShortEntries + (bits >> (32 - kShortBits))] : std::uint16_t{0}};
+    if (stride.several() && bit + kShortBits <= end && zigzag + stride.step() + stride.ends() <= 64) {
+      bit += stride.bits();
+      zigzag = stride.ends() ? 64 : zigzag + stride.step();
+    } else {
+      const Code code = reader.code(bits, table);
+      if (!code.valid()) return kBadCode;
+      if (!ac) {
+        std::int16_t& sum = sums.of[reader.scan.predictor(unit)];
+        sum = static_cast<std::int16_t>(sum + extended(bits << (code.bits() - code.value_bits()), code.value_bits()));
+        units[next++] = {bit, sum, 0};
+      }
+      zigzag += code.step();
+      if (zigzag > 64 && code.step() != 64) return kTooLong;
+      bit += code.bits();
     }
-    zigzag += code.step();
-    if (zigzag > 64 && code.step() != 64) return kTooLong;
-    bit += code.bits();
     if (zigzag < 64) continue;
     zigzag = 0;
     if (++unit == reader.scan.units_per_mcu) unit = 0;

@@ -15,6 +15,27 @@ Code code_for(unsigned length, std::uint8_t symbol, bool dc) noexcept {
   return Code::make(length, 0, run == 15 ? 16 : kEndOfBlock);  // any other run without a value ends the block
 }
 
+// `codes`: the table's entries for short codes.
+void fill_strides(bool dc, const std::uint16_t* codes, std::uint16_t* strides) noexcept {
+  for (unsigned i = 0; i < kShortEntries; ++i) {
+    unsigned bits = 0, step = 0, ends = 0, n = 0;
+    while (bits < kShortBits && !ends) {
+      const Code code{codes[i << bits & (kShortEntries - 1)]};
+      const unsigned length = code.bits() - code.value_bits();
+      const bool end = code.step() == kEndOfBlock;
+      // Only bits of the index are known; what follows them is not.
+      if (!code.valid() || length > kShortBits - bits || bits + code.bits() > 31 || (!end && step + code.step() > 63))
+        break;
+      bits += code.bits();
+      step += end ? 0 : code.step();
+      ends = end;
+      ++n;
+      if (dc) break;
+    }
+    strides[i] = static_cast<std::uint16_t>(n == 0 ? 0 : bits | step << 5 | ends << 11 | (n > 1 ? 1U : 0U) << 12);
+  }
+}
+
 }  // namespace
 
 CheckedTable check_table(std::span<const std::uint8_t, 16> counts, std::span<const std::uint8_t, 256> symbols,
@@ -39,6 +60,8 @@ CheckedTable check_table(std::span<const std::uint8_t, 16> counts, std::span<con
 void fill_table(std::span<const std::uint8_t, 16> counts, std::span<const std::uint8_t, 256> symbols, bool dc,
                 const LookupTable& layout, std::uint16_t* entries) noexcept {
   unsigned next = 0, k = 0;
+  std::uint16_t* const strides = entries;
+  entries += kShortEntries;
   std::fill(entries, entries + kShortEntries + layout.long_count, std::uint16_t{0});
   for (unsigned length = 1; length <= 16; ++length, next <<= 1)
     for (unsigned i = 0; i < counts[length - 1]; ++i, ++k, ++next) {
@@ -48,6 +71,7 @@ void fill_table(std::span<const std::uint8_t, 16> counts, std::span<const std::u
                               : entries + kShortEntries + ((std::size_t{next} << (16 - length)) - layout.long_first);
       std::fill_n(to, length <= kShortBits ? 1U << (kShortBits - length) : 1U << (16 - length), entry);
     }
+  fill_strides(dc, entries, strides);
 }
 
 }  // namespace restride::jpeg

@@ -30,8 +30,23 @@ struct Code {
 inline constexpr unsigned kShortBits = 10;
 inline constexpr unsigned kShortEntries = 1U << kShortBits;
 
-// Where a table is: kShortEntries entries for codes of up to kShortBits bits, indexed by as many bits of the stream,
-// then `long_count` entries for the longer ones, indexed by 16 bits of the stream less `long_first`.
+// What the codes that start in the next kShortBits bits do together, for walking: 0 where the first is longer, else
+//   bits 0-4   bits of all of them and their values, 1 to 31
+//   bits 5-10  step of the zig-zag position
+//   bit 11     the last of them ends the block
+//   bit 12     they are more than one
+struct Stride {
+  std::uint16_t entry;
+
+  RESTRIDE_HD constexpr unsigned bits() const noexcept { return entry & 31U; }
+  RESTRIDE_HD constexpr unsigned step() const noexcept { return entry >> 5 & 63U; }
+  RESTRIDE_HD constexpr unsigned ends() const noexcept { return entry >> 11 & 1U; }
+  RESTRIDE_HD constexpr bool several() const noexcept { return (entry >> 12 & 1U) != 0; }
+};
+
+// Where a table is: as many strides, then kShortEntries entries for codes of up to kShortBits bits, indexed by as many
+// bits of the stream, then `long_count` entries for the longer ones, indexed by 16 bits of the stream less
+// `long_first`.
 struct LookupTable {
   std::uint32_t offset = 0;  // of the first entry
   std::uint32_t long_first = 0;
@@ -56,7 +71,7 @@ RESTRIDE_HD inline int extended(std::uint32_t window, unsigned bits) noexcept {
 struct CheckedTable {
   LookupTable layout;
   bool valid = false;
-  std::size_t entries() const noexcept { return kShortEntries + layout.long_count; }
+  std::size_t entries() const noexcept { return 2 * kShortEntries + layout.long_count; }
 };
 CheckedTable check_table(std::span<const std::uint8_t, 16> counts, std::span<const std::uint8_t, 256> symbols,
                          bool dc) noexcept;

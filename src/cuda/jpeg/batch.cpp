@@ -633,8 +633,7 @@ BatchView Batch::view(std::byte* device) const noexcept {
   view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
   view.scan_count = static_cast<std::uint32_t>(scans_.size());
   for (const PixelJob& job : jobs_) (job.storing == Storing::bytes ? view.some_bytes : view.some_converted) = true;
-  // Longer codes usually take a few hundred entries a table; those of tables that have many stay where they are.
-  view.table_room = most_pairs_ * 2 * (kShortEntries + 512);
+  view.most_pairs = most_pairs_;
   view.words = reinterpret_cast<const std::uint32_t*>(in(at_.words));
   view.entries = reinterpret_cast<const std::uint16_t*>(in(at_.entries));
   view.tables = reinterpret_cast<const LookupTable*>(in(at_.tables));

@@ -48,7 +48,7 @@ struct BatchView {
   std::uint32_t subsequence_bits, scan_count;
   std::uint32_t entropy_block_count, unit_block_count, pixel_block_count;
   bool some_bytes, some_converted;  // kinds of storing among the jobs
-  std::uint32_t table_room;         // entries that kernels keep in shared memory, for the tables of any scan
+  std::uint32_t most_pairs;         // of tables, in any scan
   // Uploaded.
   const std::uint32_t* words;
   const std::uint16_t* entries;
@@ -84,11 +84,17 @@ struct BatchView {
   }
 };
 
-// A scan's tables in memory that a block of threads shares, `room` entries in all.
+// A scan's tables in memory that a block of threads shares: short codes of all tables, strides of all if kStrides, then
+// longer codes as far as there is room.
+template <bool kStrides>
 struct SharedTables {
-  std::uint16_t* entries;  // short ones of all tables, then longer ones as far as there is room
+  std::uint16_t* entries;  // room(batch.most_pairs) of them
   LongCodes* longs;        // 2 * kMaxPairs
 
+  // Longer codes usually take a few hundred entries a table; those of tables that have many stay where they are.
+  static constexpr std::uint32_t room(std::uint32_t pairs) noexcept {
+    return pairs * 2 * ((kStrides ? 2 : 1) * kShortEntries + 512);
+  }
   // Copies the tables; threads take turns, and none may read before all have come to the end.
   RESTRIDE_HD void load(const BatchView& batch, const EntropyScan& scan, unsigned thread,
                         unsigned threads) const noexcept {
@@ -97,16 +103,18 @@ struct SharedTables {
       std::uint16_t entry[8];
     };
     auto* to = reinterpret_cast<Eight*>(entries);
-    for (unsigned i = thread; i < 2U * scan.pairs * kEight; i += threads) {
-      const std::uint16_t* from = batch.entries + batch.tables[scan.table[i / kEight]].offset;
-      to[i] = reinterpret_cast<const Eight*>(from)[i % kEight];
+    const unsigned tables = 2U * scan.pairs, strides = tables * kEight;
+    for (unsigned i = thread; i < strides; i += threads) {
+      const auto* from = reinterpret_cast<const Eight*>(batch.entries + batch.tables[scan.table[i / kEight]].offset);
+      to[i] = from[kEight + i % kEight];
+      if constexpr (kStrides) to[strides + i] = from[i % kEight];
     }
-    unsigned at = 2U * scan.pairs * kEight;
-    for (unsigned t = 0; t < 2U * scan.pairs; ++t) {
+    unsigned at = (kStrides ? 2 : 1) * strides;
+    for (unsigned t = 0; t < tables; ++t) {
       const LookupTable table = batch.tables[scan.table[t]];
-      const std::uint16_t* from = batch.entries + table.offset + kShortEntries;
+      const std::uint16_t* from = batch.entries + table.offset + 2 * kShortEntries;
       const unsigned eights = (table.long_count + 7) / 8;
-      const bool fits = at + eights <= batch.table_room / 8;
+      const bool fits = 8 * (at + eights) <= room(scan.pairs);
       if (thread == 0) longs[t] = {fits ? entries + 8 * at : from, table.long_first, table.long_count};
       if (!fits) continue;
       for (unsigned i = thread; i < eights; i += threads) to[at + i] = reinterpret_cast<const Eight*>(from)[i];
@@ -114,7 +122,8 @@ struct SharedTables {
     }
   }
   RESTRIDE_HD ScanReader reader(const BatchView& batch, const EntropyScan& scan) const noexcept {
-    return {scan, batch.words + scan.word, entries, longs};
+    return {scan, batch.words + scan.word, entries, kStrides ? entries + 2U * scan.pairs * kShortEntries : nullptr,
+            longs};
   }
 };
 

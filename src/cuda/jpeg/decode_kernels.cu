@@ -81,8 +81,8 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
   __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
   auto& tracks = *reinterpret_cast<BlockTracks*>(track_memory);
   __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
-  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
-                            reinterpret_cast<LongCodes*>(long_memory)};
+  const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                                  reinterpret_cast<LongCodes*>(long_memory)};
   const unsigned thread = threadIdx.x;
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   if (thread == 0) {
@@ -125,8 +125,8 @@ __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constan
   __shared__ std::uint64_t kept[kKept];
   const EntropyScan& scan = batch.scans[blockIdx.x];
   __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
-  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
-                            reinterpret_cast<LongCodes*>(long_memory)};
+  const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                                  reinterpret_cast<LongCodes*>(long_memory)};
   for (unsigned i = threadIdx.x; i < scan.blocks && i < kKept; i += kPathThreads)
     kept[i] = block_links(batch, scan, scan.block + i).bits();
   tables.load(batch, scan, threadIdx.x, kPathThreads);
@@ -154,8 +154,8 @@ __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_co
 __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_constant__ BatchView batch) {
   __shared__ EntropyScan scan;
   __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
-  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
-                            reinterpret_cast<LongCodes*>(long_memory)};
+  const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                                  reinterpret_cast<LongCodes*>(long_memory)};
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   __shared__ bool good;
   __shared__ DcSums sums[kEntropyThreads];
@@ -189,8 +189,8 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __shared__ Step steps[4 * 64];
   __shared__ std::uint32_t work[kUnitThreads * kUnitPitch / 2];
   __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
-  const SharedTables tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
-                            reinterpret_cast<LongCodes*>(long_memory)};
+  const SharedTables<false> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
+                                   reinterpret_cast<LongCodes*>(long_memory)};
   const UnitBlock block = batch.unit_blocks[blockIdx.x];
   if (threadIdx.x == 0) {
     task = batch.tasks[block.task];
@@ -224,16 +224,25 @@ __global__ void __launch_bounds__(kTileGroups* kTileRows, kStoring == Storing::b
 }  // namespace
 
 cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
-  const std::size_t table_bytes = batch.table_room * sizeof(std::uint16_t);
+  const std::size_t with_strides = SharedTables<true>::room(batch.most_pairs) * sizeof(std::uint16_t);
+  const std::size_t plain = SharedTables<false>::room(batch.most_pairs) * sizeof(std::uint16_t);
+  if (batch.most_pairs > 2) {  // more shared memory than kernels get unasked
+    const auto bytes = static_cast<int>(with_strides);
+    cudaError_t result = cudaSuccess;
+    for (auto* kernel : {synchronize_kernel, path_kernel, index_kernel, unit_kernel})
+      if (result == cudaSuccess)
+        result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    if (result != cudaSuccess) return result;
+  }
   if (batch.entropy_block_count) {
     const unsigned blocks = batch.entropy_block_count;
-    synchronize_kernel<<<blocks, kEntropyThreads, table_bytes, stream>>>(batch);
-    path_kernel<<<batch.scan_count, kPathThreads, table_bytes, stream>>>(batch);
+    synchronize_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
+    path_kernel<<<batch.scan_count, kPathThreads, with_strides, stream>>>(batch);
     settle_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
-    index_kernel<<<blocks, kEntropyThreads, table_bytes, stream>>>(batch);
+    index_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
     dc_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
   }
-  if (batch.unit_block_count) unit_kernel<<<batch.unit_block_count, kUnitThreads, table_bytes, stream>>>(batch);
+  if (batch.unit_block_count) unit_kernel<<<batch.unit_block_count, kUnitThreads, plain, stream>>>(batch);
   return cudaGetLastError();
 }
 

@@ -14,7 +14,7 @@ struct EmulationCounts {
   std::size_t rounds = 0;  // most synchronisation rounds of a block
 };
 
-inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::jpeg::SharedTables& tables,
+inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::jpeg::SharedTables<true>& tables,
                                 EmulationCounts& counts) {
   using namespace cuda::jpeg;
   const auto tracks = std::make_unique<BlockTracks>();
@@ -56,9 +56,11 @@ inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::
 
 inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& counts) {
   using namespace cuda::jpeg;
-  const auto entries = std::make_unique<std::uint16_t[]>(batch.table_room + 8);
+  const auto entries = std::make_unique<std::uint16_t[]>(SharedTables<true>::room(kMaxPairs) + 8);
   LongCodes longs[2 * kMaxPairs];
-  const SharedTables tables{entries.get() + (8 - reinterpret_cast<std::uintptr_t>(entries.get()) / 2 % 8) % 8, longs};
+  auto* aligned = entries.get() + (8 - reinterpret_cast<std::uintptr_t>(entries.get()) / 2 % 8) % 8;
+  const SharedTables<true> tables{aligned, longs};
+  const SharedTables<false> unit_tables{aligned, longs};
   synchronize_on_host(batch, tables, counts);
   for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
@@ -91,9 +93,9 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
   for (std::uint32_t b = 0; b < batch.unit_block_count; ++b) {
     const UnitTask& task = batch.tasks[batch.unit_blocks[b].task];
     if (batch.status[task.picture] != kGood) continue;
-    if (task.coefficients == UnitTask::kDecoded) tables.load(batch, batch.scans[task.scan], 0, 1);
+    if (task.coefficients == UnitTask::kDecoded) unit_tables.load(batch, batch.scans[task.scan], 0, 1);
     for (unsigned t = 0; t < kUnitThreads; ++t)
-      reconstruct_unit(batch, task, tables.reader(batch, batch.scans[task.scan]), batch.unit_blocks[b].first + t,
+      reconstruct_unit(batch, task, unit_tables.reader(batch, batch.scans[task.scan]), batch.unit_blocks[b].first + t,
                        batch.steps + 64 * task.quant, work.data());
   }
   for (std::uint32_t b = 0; b < batch.pixel_block_count; ++b)

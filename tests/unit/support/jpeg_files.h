@@ -23,6 +23,7 @@ struct JpegRecipe {
   bool baseline = true;  // quantisers of at most 255
   unsigned restart = 0;  // MCUs
   bool optimized = false;
+  bool own_tables = false;  // Huffman tables for each component, optimised
   bool progressive = false;
   std::vector<jpeg_scan_info> scans;  // none: the default ones
   double noise = 0.2;                 // 0: smooth, 1: only noise
@@ -69,9 +70,10 @@ inline std::vector<std::byte> write_jpeg(const JpegRecipe& r) {
   for (int i = 0; i < cinfo.num_components; ++i) {
     cinfo.comp_info[i].h_samp_factor = r.h[i];
     cinfo.comp_info[i].v_samp_factor = r.v[i];
+    if (r.own_tables) cinfo.comp_info[i].dc_tbl_no = cinfo.comp_info[i].ac_tbl_no = i;
   }
   cinfo.restart_interval = r.restart;
-  cinfo.optimize_coding = r.optimized ? TRUE : FALSE;
+  cinfo.optimize_coding = r.optimized || r.own_tables ? TRUE : FALSE;
   if (r.progressive) jpeg_simple_progression(&cinfo);
   if (!r.scans.empty()) {
     cinfo.scan_info = r.scans.data();
