@@ -265,16 +265,31 @@ TEST(JpegParallel, Inks) {
     }
 }
 
+// With a table of its own for each component wrong guesses of the component stay wrong for long: such files may be left
+// to the CPU.
 TEST(JpegParallel, TablesOfEachComponent) {
+  unsigned taken = 0;
   for (const J_COLOR_SPACE stored : {JCS_YCbCr, JCS_YCCK})
-    for (const double noise : {0.0, 0.5, 1.0}) {
-      test::JpegRecipe recipe = recipe_for(kSamplings[2], 300, 200);
-      recipe.input = stored == JCS_YCCK ? JCS_CMYK : JCS_RGB;
-      recipe.stored = stored;
-      recipe.own_tables = true;
-      recipe.noise = noise;
-      expect_equal(test::write_jpeg(recipe), {}, "tables of each component");
-    }
+    for (const double noise : {0.0, 0.2, 0.5, 1.0})
+      for (const int quality : {50, 90}) {
+        test::JpegRecipe recipe = recipe_for(kSamplings[2], 200, 100);
+        recipe.input = stored == JCS_YCCK ? JCS_CMYK : JCS_RGB;
+        recipe.stored = stored;
+        recipe.own_tables = true;
+        recipe.noise = noise;
+        recipe.quality = quality;
+        const Bytes file = test::write_jpeg(recipe);
+        const auto info = std::move(*jpeg::kFormat.parse(file, {}));
+        Work expected(*info, file, {}), got(*info, file, {});
+        got.job.plan = *cuda::jpeg::plan_decode(got.job.request, true);
+        got.aim({});
+        run_emulated({&got.job, 1}, true);
+        if (!got.job.status) continue;
+        ++taken;
+        ASSERT_TRUE(decode_on_cpu(expected, {}));
+        EXPECT_EQ(got.memory, expected.memory);
+      }
+  EXPECT_GE(taken, 4U);
 }
 
 TEST(JpegParallel, SeveralScans) {
