@@ -239,7 +239,7 @@ std::vector<File> generated(unsigned step) {
         recipe.quality = width % 3 ? 90 : 40;
         recipe.progressive = height % 4 == 3;
         recipe.own_tables = height % 4 == 1;
-        if (width % 5 == 2) {
+        if (width % 5 == 2 && f[0] * f[1] <= 4) {  // MCUs of at most 10 blocks
           recipe.input = JCS_CMYK;
           recipe.stored = JCS_YCCK;
         }
