@@ -10,6 +10,7 @@ writes medians, minima and maxima in seconds, synchronisation included. bench/re
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import datetime
 import importlib
 import importlib.metadata
@@ -42,18 +43,28 @@ def scene(height, width, seed):
     if random.random() < 0.5:
         crop = crop[:, ::-1]
     image = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(image + random.normal(0, 2.0, image.shape).astype(np.float32), 0, 255).astype(np.uint8)
+    return np.clip(image + 2 * random.standard_normal(image.shape, np.float32), 0, 255).astype(np.uint8)
+
+
+KEPT = {}
 
 
 def scenes(count, height, width, vary=False):
-    if not vary:
-        return [scene(height, width, i) for i in range(count)]
-    return [scene(height + i % 7 * 20 - 60, width + i % 5 * 24 - 48, i) for i in range(count)]
+    kept = KEPT.setdefault((height, width, vary), [])
+    sizes = [(height + i % 7 * 20 - 60, width + i % 5 * 24 - 48) if vary else (height, width) for i in range(count)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        kept += pool.map(lambda i: scene(*sizes[i], i), range(len(kept), count))
+    return kept[:count]
+
+
+def files(images, kind, **options):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda image: file_of(image, kind, **options), images))
 
 
 def file_of(image, kind, **options):
     out = io.BytesIO()
-    if kind == "TIFF":
+    if kind == "TIFF" and options.get("compression") != "tiff_lzw":
         tifffile.imwrite(out, image, photometric="rgb", **options)
     else:
         Image.fromarray(image).save(out, kind, **options)
@@ -133,7 +144,7 @@ def decode_cases(name, make, both=True):
 
 
 def jpegs(count, height, width, vary=False, **options):
-    return lambda: [file_of(i, "JPEG", **options) for i in scenes(count, height, width, vary)]
+    return lambda: files(scenes(count, height, width, vary), "JPEG", **options)
 
 
 decode_cases("JPEG decode, 256 of ~500x375 4:2:0 q90", jpegs(256, 375, 500, True, quality=90, subsampling=2))
@@ -152,16 +163,16 @@ SIXTEEN = [(y, x, y + 512, x + 512) for y in range(0, 2048, 512) for x in range(
 LARGE = jpegs(1, 4000, 6000, quality=90, subsampling=2)
 CASES["JPEG region 256x256 of 6000x4000"] = prepared(LARGE, lambda m, files: Decode(m, files, False, CENTRE))
 CASES["JPEG, 16 regions 512x512 of 6000x4000"] = prepared(LARGE, lambda m, files: Decode(m, files, False, SIXTEEN))
-decode_cases("BMP decode, 8 of 1920x1280", lambda: [file_of(i, "BMP") for i in scenes(8, 1280, 1920)])
-decode_cases("PNM decode, 8 of 1920x1280", lambda: [file_of(i, "PPM") for i in scenes(8, 1280, 1920)])
-decode_cases("PNG decode, 8 of 1920x1280", lambda: [file_of(i, "PNG") for i in scenes(8, 1280, 1920)], False)
-decode_cases("PNG decode, 64 of 640x480", lambda: [file_of(i, "PNG") for i in scenes(64, 480, 640)], False)
-decode_cases("WebP decode, 64 of 640x480", lambda: [file_of(i, "WEBP", quality=90) for i in scenes(64, 480, 640)], False)
-decode_cases("TIFF decode, 8 of 1920x1280, uncompressed", lambda: [file_of(i, "TIFF", rowsperstrip=64) for i in scenes(8, 1280, 1920)])
+decode_cases("BMP decode, 8 of 1920x1280", lambda: files(scenes(8, 1280, 1920), "BMP"))
+decode_cases("PNM decode, 8 of 1920x1280", lambda: files(scenes(8, 1280, 1920), "PPM"))
+decode_cases("PNG decode, 8 of 1920x1280", lambda: files(scenes(8, 1280, 1920), "PNG"), False)
+decode_cases("PNG decode, 64 of 640x480", lambda: files(scenes(64, 480, 640), "PNG"), False)
+decode_cases("WebP decode, 64 of 640x480", lambda: files(scenes(64, 480, 640), "WEBP", quality=90), False)
+decode_cases("TIFF decode, 8 of 1920x1280, uncompressed", lambda: files(scenes(8, 1280, 1920), "TIFF", rowsperstrip=64))
 decode_cases("TIFF decode, 8 of 1920x1280, Deflate tiles",
-             lambda: [file_of(i, "TIFF", tile=(256, 256), compression="zlib") for i in scenes(8, 1280, 1920)], False)  # fmt: skip
+             lambda: files(scenes(8, 1280, 1920), "TIFF", tile=(256, 256), compression="zlib"), False)  # fmt: skip
 decode_cases("TIFF decode, 8 of 1920x1280, LZW strips",
-             lambda: [file_of(i, "TIFF", compression="lzw", rowsperstrip=16) for i in scenes(8, 1280, 1920)], False)  # fmt: skip
+             lambda: files(scenes(8, 1280, 1920), "TIFF", compression="tiff_lzw"), False)  # fmt: skip
 
 
 def encode_case(name, count, height, width, codec, source, reuse, **params):
@@ -191,7 +202,7 @@ for text, params in (("lossless", {"quality": "LOSSLESS"}), ("PSNR 40", {"qualit
         encode_case(f"JPEG 2000 encode, {text}, {size}, device source, reuse", count, h, w, "jpeg2k", "device", True, **params)
 
 
-def measure(make, modules, reps, budget=2.5):
+def measure(make, modules, reps, budget=1.2):
     workers = {name: make(module) for name, module in modules.items()}
     for worker in workers.values():
         for _ in range(3):
