@@ -11,12 +11,10 @@
 #include "codec/codec.h"
 #include "coding/jpeg/unstuff.h"
 #include "cuda/jpeg/batch_view.h"
+#include "cuda/jpeg/plan.h"
 #include "formats/jpeg/headers.h"
 
 namespace restride::cuda::jpeg {
-
-// Whether this decoder takes a request, and as what. Pure.
-Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle);
 
 // Told of parts of the upload that are ready to go, in bytes from its start.
 class UploadSink {
