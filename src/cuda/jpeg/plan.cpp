@@ -113,8 +113,8 @@ Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
   if (headers.progressive())
     plan.scratch += (std::size_t{stored.width} + 32) * (stored.height + 32) * headers.components * 2;
   plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3 : 1);
-  // The fixed cost of a batch is that of so many pixels on one CPU thread, copying them to the device included.
-  constexpr double kFewPixels = 60000;
+  // The fixed cost of a batch is about that of so many pixels on one CPU thread, sending them to the device included.
+  constexpr double kFewPixels = 25000;
   plan.reluctant = plan.cost * request.rounds < kFewPixels;
   return plan;
 }
