@@ -21,9 +21,9 @@ def main() -> None:
             print(f"| {row['case']} | {row['error']} | | | |")
             continue
         a, b = row[peer], row[ours]
-        spread = (b["max"] - b["min"]) / b["median"]
+        spread = f"{(b['max'] - b['min']) / b['median']:.0%}" if "max" in b else "-"
         ratio = a["median"] / b["median"]
-        print(f"| {row['case']} | {a['median'] * 1e3:.2f} ms | {b['median'] * 1e3:.2f} ms | {ratio:.2f} | {spread:.0%} |")
+        print(f"| {row['case']} | {a['median'] * 1e3:.2f} ms | {b['median'] * 1e3:.2f} ms | {ratio:.2f} | {spread} |")
 
 
 if __name__ == "__main__":
