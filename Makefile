@@ -5,7 +5,7 @@ CMAKE := $(CURDIR)/.venv/bin/cmake
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help bootstrap build install test ctest pytest asan tsan lint layers wheel demo ci clean
+.PHONY: help bootstrap build install test test-gpu ctest pytest asan tsan lint layers wheel demo ci clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -31,11 +31,15 @@ tsan: bootstrap  ## unit and contract tests under ThreadSanitizer
 	@$(CMAKE) --build --preset tsan -j $(JOBS)
 	@cd build/tsan && $(CURDIR)/.venv/bin/ctest -j $(JOBS)
 
+test-gpu: build  ## the tests that need a GPU
+	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/gpu
+	@cd build/dev && $(CURDIR)/.venv/bin/ctest -R 'Gpu|Vendor|Nvjpeg'
+
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py
 
 lint: bootstrap layers  ## layering, ruff, and clang-format where it is there
-	@.venv/bin/ruff check python scripts examples
+	@.venv/bin/ruff check python scripts examples bench
 	@if command -v clang-format >/dev/null; then git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run -Werror; \
 	 else echo "clang-format is not there: layout not checked"; fi
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 #include "cuda/cuda_util.h"
 #include "cuda/jpeg/decode.h"
@@ -200,9 +199,6 @@ extern "C" __attribute__((visibility("default"))) restride::DeviceRuntime* restr
     std::snprintf(reason, reason_size, "librestride_cuda is of another version than the package");
     return nullptr;
   }
-  // With the driver's default of 8 hardware queues, streams beyond those wait for one another: a batch of 32 lossless
-  // JPEG 2000 pictures takes 37 ms instead of 22. Read when CUDA starts in this process; a value that is set stays.
-  (void)::setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   int devices = 0;
   const cudaError_t result = cudaGetDeviceCount(&devices);
   if (result != cudaSuccess || devices == 0) {
