@@ -278,11 +278,12 @@ void EncodeCall::run_device_jobs(std::span<Status> statuses, Context& context) {
     if (jobs_.empty()) continue;
     for (std::size_t k = 0; k < jobs_.size(); ++k) jobs_[k].sink = &sinks_[k];
     environment_->encoders[c]->encode(jobs_, context);
-    for (std::size_t k = 0; k < jobs_.size(); ++k) {
+    // New code streams get buffers of their size here, and a copy.
+    context.executor.for_each(jobs_.size(), [&](std::size_t k) {
       const std::uint32_t i = jobs_tasks_[k];
       statuses[i] = settle(*tasks_[i].out->state(), sinks_[k], std::move(jobs_[k].status), tasks_[i],
                            *environment_->candidates[c].format);
-    }
+    });
   }
   spills_.clear();
 }

@@ -87,11 +87,11 @@ struct Step {
 struct UnitPlace {
   std::uint32_t unit;  // in the scan
   unsigned in_mcu;
-  std::uint32_t block_x, block_y;  // in the component
+  std::uint32_t block_x, block_y;  // in the component; 0 for one that is not needed
 };
 RESTRIDE_HD inline UnitPlace unit_place(const UnitTask& task, std::uint32_t i) noexcept {
   const std::uint32_t mcu = i / task.units_per_mcu, row = mcu / task.mcus_wide;
-  UnitPlace place;
+  UnitPlace place{};
   place.in_mcu = i - mcu * task.units_per_mcu;
   const std::uint32_t x = task.mcu_x + (mcu - row * task.mcus_wide), y = task.mcu_y + row;
   place.unit = (y * task.mcus_per_row + x) * task.units_per_mcu + place.in_mcu;
