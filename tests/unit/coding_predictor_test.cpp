@@ -24,6 +24,7 @@ Bytes noise(std::size_t size) {
 template <class T>
 Bytes summed(const Bytes& stored, std::size_t channels) {
   std::vector<T> v(stored.size() / sizeof(T));
+  if (stored.empty()) return {};
   std::memcpy(v.data(), stored.data(), stored.size());
   for (std::size_t i = channels; i < v.size(); ++i) v[i] = static_cast<T>(v[i] + v[i - channels]);
   Bytes out(stored.size());
