@@ -11,7 +11,7 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 // What OpenJPEG holds when it asserts is lost: some hundred bytes for a picture that would have ended the process.
-extern "C" const char* __lsan_default_suppressions();
+extern "C" [[gnu::visibility("default")]] const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libopenjp2"; }
 #endif
 
