@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E402 - the environment is set before the libraries are loaded
 """Restride against the libraries of PyPI on one CPU thread: the same work, round-robin in one process, results compared.
 
 usage: cpu.py OUT.json [--only TEXT] [--reps N]
@@ -16,24 +17,25 @@ from __future__ import annotations
 
 import os
 
-os.environ |= {"VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "ERROR"}  # read when the libraries are loaded
+os.environ |= {"VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "ERROR"}
 
-import argparse  # noqa: E402
-import datetime  # noqa: E402
-import functools  # noqa: E402
-import importlib  # noqa: E402
-import importlib.metadata  # noqa: E402
-import io  # noqa: E402
-import json  # noqa: E402
-import statistics  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
+import argparse
+import datetime
+import functools
+import importlib
+import importlib.metadata
+import io
+import json
+import statistics
+import sys
+import time
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import restride  # noqa: E402
-from pictures import scene  # noqa: E402
-from PIL import Image  # noqa: E402
+import cv2
+import numpy as np
+from pictures import scene
+from PIL import Image
+
+import restride
 
 
 def optional(name):
