@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: E402 - the environment is set before the libraries are loaded
+"""Restride against the libraries of PyPI on one CPU thread: the same work, round-robin in one process, results compared.
+
+usage: cpu.py OUT.json [--only TEXT] [--reps N]
+Needs restride, NumPy, OpenCV, Pillow and scikit-learn (for its photographs). simplejpeg, imagecodecs, tifffile, pyvips,
+kornia-rs and nvImageCodec take part where they are installed. Prints a line a case; writes CPU seconds a call (all threads of
+the process: median, minimum, maximum), the median of the wall, bytes of what was encoded, and the largest difference of a
+sample from the reference. bench/report.py makes the table from the file.
+
+Decoders get bytes and parse them in every call; those that can, write into memory that they were given. Restride is driven
+the same way: bytes in, an Image that is kept.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {"VIPS_CONCURRENCY": "1", "OMP_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "ERROR"}
+
+import argparse
+import datetime
+import functools
+import importlib
+import importlib.metadata
+import io
+import json
+import statistics
+import sys
+import time
+
+import cv2
+import numpy as np
+from pictures import scene
+from PIL import Image
+
+import restride
+
+
+def optional(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+imagecodecs, kornia, nvimgcodec, pyvips, simplejpeg, tifffile = (
+    optional(name) for name in ("imagecodecs", "kornia_rs", "nvidia.nvimgcodec", "pyvips", "simplejpeg", "tifffile"))  # fmt: skip
+PACKAGES = {"restride": restride, "simplejpeg": simplejpeg, "imagecodecs": imagecodecs, "opencv-python-headless": cv2, "pillow": Image,
+            "tifffile": tifffile, "pyvips-binary": pyvips, "kornia-rs": kornia, "nvidia-nvimgcodec-cu13": nvimgcodec}  # fmt: skip
+SMALLEST_SAMPLE = 0.02  # seconds of work in one measurement
+SIZES = {"64x64": (64, 64), "224x224": (224, 224), "640x480": (480, 640), "1920x1280": (1280, 1920), "5000x4000": (4000, 5000)}
+CASES = {}
+cv2.setNumThreads(1)
+Image.MAX_IMAGE_PIXELS = None
+
+
+@functools.cache
+def picture(size):
+    return scene(*SIZES[size], seed=0)
+
+
+class Codec:
+    """Restride, or nvImageCodec, whose API is the same: one thread, results in memory that is kept."""
+
+    def __init__(self, module):
+        options = {"max_num_cpu_threads": 1, "backends": [module.Backend(module.BackendKind.CPU_ONLY)],
+                   "device_id": getattr(module, "NVIMGCODEC_DEVICE_CPU_ONLY", -1)}  # fmt: skip
+        self.module, self.decoder, self.encoder = module, module.Decoder(**options), module.Encoder(**options)
+
+    def decode(self, data, gray):
+        params = self.module.DecodeParams(color_spec=self.module.ColorSpec.GRAY if gray else self.module.ColorSpec.SRGB)
+        kept = self.decoder.decode(data, params=params)
+        if kept is None:
+            return None
+        return lambda: np.asarray(self.decoder.decode(data, image=kept, params=params))
+
+    def encode(self, pixels, codec, quality=None, value=0, **options):
+        module = self.module
+        if "chroma_subsampling" in options:
+            options["chroma_subsampling"] = getattr(module.ChromaSubsampling, options["chroma_subsampling"])
+        if quality is not None:
+            options |= {"quality_type": getattr(module.QualityType, quality), "quality_value": value}
+        params = module.EncodeParams(**options)
+        kept = self.encoder.encode(pixels, codec, params=params)
+        if kept is None:
+            return None
+        return lambda: self.encoder.encode(pixels, codec, params=params, code_stream_s=kept)
+
+
+OURS = Codec(restride)
+NVIDIA = nvimgcodec and Codec(nvimgcodec)
+
+
+def saved(pixels, kind, **options):
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, kind, **options)
+    return out.getvalue()
+
+
+def tiff(pixels, **options):
+    out = io.BytesIO()
+    tifffile.imwrite(out, pixels, photometric="rgb", **options)
+    return out.getvalue()
+
+
+def into(decode, data, shape, **options):
+    """`decode` with an out= that is used again."""
+    out = np.empty(shape, np.uint8)
+    return lambda: decode(data, out=out, **options)
+
+
+def simplejpeg_into(data, shape):
+    out = np.empty((*shape[:2], 3 if len(shape) == 3 else 1), np.uint8)
+    colour = "RGB" if len(shape) == 3 else "GRAY"
+
+    def run():
+        simplejpeg.decode_jpeg(data, colour, buffer=out)
+        return out
+
+    return run
+
+
+def decoders(kind, data, shape):
+    """{library: function that decodes}, restride last."""
+    gray, array = len(shape) == 2, np.frombuffer(data, np.uint8)
+    found = {"Pillow": lambda: np.asarray(Image.open(io.BytesIO(data)))}
+    if kind != "htj2k":  # OpenCV's OpenJPEG is not asked for it
+        found["OpenCV"] = lambda: cv2.imdecode(array, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR_RGB)
+    else:
+        del found["Pillow"]
+    if pyvips and kind in ("jpeg", "png", "webp", "tiff"):  # its wheel reads no others
+        found["pyvips"] = lambda: pyvips.Image.new_from_buffer(data, "", access="sequential").numpy()
+    if simplejpeg and kind == "jpeg":
+        found["simplejpeg"] = simplejpeg_into(data, shape)
+    if imagecodecs:
+        names = {"jpeg": ["jpeg8"], "png": ["png", "spng"], "jpeg2k": ["jpeg2k"], "pnm": []}.get(kind, [kind])
+        options = {"jpeg2k": {"numthreads": 1}}.get(kind, {})
+        for name in names:
+            found[f"imagecodecs {name}"] = into(getattr(imagecodecs, f"{name}_decode"), data, shape, **options)
+    if tifffile and kind == "tiff":
+        out = np.empty(shape, np.uint8)
+        found["tifffile"] = lambda: tifffile.imread(io.BytesIO(data), out=out, maxworkers=1)
+    if kornia and kind == "png":
+        found["kornia-rs"] = lambda: np.asarray(kornia.io.decode_image_png_u8(data, shape[:2], "rgb"))
+    if kornia and kind == "jpeg" and not gray:
+        decoder = kornia.io.ImageDecoder()
+        found["kornia-rs"] = lambda: np.asarray(decoder.decode(data))
+    if NVIDIA:
+        found["nvImageCodec"] = NVIDIA.decode(data, gray)
+    return found | {"restride": OURS.decode(data, gray)}
+
+
+def decode_case(kind, name, size, make, exact=False, gray=False):
+    """exact: the file keeps the picture's samples; the reference is the picture, else what OpenCV or imagecodecs makes of it."""
+
+    def start():
+        pixels = picture(size)
+        if gray:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        return decoders(kind, make(pixels), pixels.shape), pixels if exact else None
+
+    CASES[f"{name} decode, {size}"] = (SIZES[size], start)
+
+
+def encode_case(name, size, peers, codec, exact, **params):
+    """peers(RGB, BGR): {library: function that encodes}."""
+
+    def start():
+        pixels = picture(size)
+        found = peers(pixels, np.ascontiguousarray(pixels[..., ::-1]))
+        # nvImageCodec has no quality types for PNG, and TIFF compression by quality only
+        if NVIDIA and not exact:
+            found["nvImageCodec"] = NVIDIA.encode(pixels, codec, **params)
+        return found | {"restride": OURS.encode(pixels, codec, **params)}, pixels if exact else None
+
+    CASES[f"{name} encode, {size}"] = (SIZES[size], start)
+
+
+for each in SIZES:
+    decode_case("jpeg", "JPEG 4:2:0 q90", each, lambda p: saved(p, "JPEG", quality=90, subsampling=2))
+decode_case("jpeg", "JPEG 4:4:4 q90", "1920x1280", lambda p: saved(p, "JPEG", quality=90, subsampling=0))
+decode_case("jpeg", "JPEG gray q90", "1920x1280", lambda p: saved(p, "JPEG", quality=90), gray=True)
+decode_case("jpeg", "JPEG 4:2:0 q90 progressive", "1920x1280", lambda p: saved(p, "JPEG", quality=90, subsampling=2, progressive=True))
+for each in ("640x480", "1920x1280", "5000x4000"):
+    decode_case("png", "PNG level 6", each, lambda p: saved(p, "PNG"), exact=True)
+decode_case("png", "PNG level 1", "1920x1280", lambda p: saved(p, "PNG", compress_level=1), exact=True)
+for each in ("640x480", "1920x1280", "5000x4000"):
+    decode_case("bmp", "BMP", each, lambda p: saved(p, "BMP"), exact=True)
+for each in ("640x480", "1920x1280"):
+    decode_case("pnm", "PPM", each, lambda p: saved(p, "PPM"), exact=True)
+    decode_case("webp", "WebP q90", each, lambda p: saved(p, "WEBP", quality=90))
+decode_case("webp", "WebP lossless", "1920x1280", lambda p: saved(p, "WEBP", lossless=True), exact=True)
+if tifffile:
+    TILES = {"tile": (256, 256)}
+    STRIPS = {"rowsperstrip": 64}
+    DEFLATE = {"compression": "zlib", "predictor": True}
+    for text, options in (("none, strips", STRIPS), ("none, tiles", TILES), ("LZW, strips", STRIPS | {"compression": "lzw"}),
+                          ("LZW + predictor, strips", STRIPS | {"compression": "lzw", "predictor": True}),
+                          ("Deflate + predictor, strips", STRIPS | DEFLATE), ("Deflate + predictor, tiles", TILES | DEFLATE)):  # fmt: skip
+        decode_case("tiff", f"TIFF {text}", "1920x1280", lambda p, o=options: tiff(p, **o), exact=True)
+    decode_case("tiff", "TIFF Deflate + predictor, tiles", "5000x4000", lambda p: tiff(p, **TILES, **DEFLATE), exact=True)
+if imagecodecs:
+    decode_case("jpeg2k", "JPEG 2000 lossless", "1920x1280",
+                lambda p: imagecodecs.jpeg2k_encode(p, codecformat="jp2", reversible=True), exact=True)  # fmt: skip
+    decode_case("jpeg2k", "JPEG 2000 9/7 PSNR 40", "1920x1280",
+                lambda p: imagecodecs.jpeg2k_encode(p, level=40, codecformat="jp2", reversible=False))  # fmt: skip
+    for each in ("640x480", "1920x1280"):
+        decode_case("htj2k", "HTJ2K lossless", each, lambda p: bytes(imagecodecs.htj2k_encode(p, reversible=True)), exact=True)
+
+
+def written_by(name, *options, **values):
+    """imagecodecs' encoder of that name, into a buffer that is kept; nothing where imagecodecs is not there."""
+
+    def of(pixels):
+        out = bytearray(2 * pixels.size + 4096)
+        return {f"imagecodecs {name}": lambda: getattr(imagecodecs, f"{name}_encode")(pixels, *options, out=out, **values)}
+
+    return of if imagecodecs else lambda pixels: {}
+
+
+def jpeg_encoders(rgb, bgr):
+    found = {"Pillow": lambda: saved(rgb, "JPEG", quality=90, subsampling=2)}
+    flags = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    found["OpenCV"] = lambda: cv2.imencode(".jpg", bgr, flags)[1]
+    if simplejpeg:
+        found["simplejpeg"] = lambda: simplejpeg.encode_jpeg(rgb, 90, "RGB", "420", fastdct=False)
+    if kornia:
+        found["kornia-rs"] = lambda: kornia.io.encode_image_jpegturbo(rgb, 90, "4:2:0")
+    return found | written_by("jpeg8", level=90, subsampling="420")(rgb)
+
+
+def png_encoders(level):
+    def of(rgb, bgr):
+        found = {"Pillow": lambda: saved(rgb, "PNG", compress_level=level)}
+        flags = [cv2.IMWRITE_PNG_COMPRESSION, level] if level > 1 else []  # its default is its fast one
+        found["OpenCV"] = lambda: cv2.imencode(".png", bgr, flags)[1]
+        found |= written_by("spng", level=level)(rgb)
+        return found | (written_by("png", level=1, strategy=3, filter=16) if level == 1 else written_by("png", level=level))(rgb)
+
+    return of
+
+
+def raw_encoders(kind, extension):
+    def of(rgb, bgr):
+        found = {"Pillow": lambda: saved(rgb, kind), "OpenCV": lambda: cv2.imencode(extension, bgr)[1]}
+        return found | (written_by("bmp")(rgb) if kind == "BMP" else {})
+
+    return of
+
+
+def webp_encoders(rgb, bgr):
+    found = {"Pillow": lambda: saved(rgb, "WEBP", quality=90)}
+    found["OpenCV"] = lambda: cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, 90])[1]
+    return found | written_by("webp", level=90, lossless=False)(rgb)
+
+
+def tiff_encoders(compression):
+    pillow = {None: None, "lzw": "tiff_lzw", "zlib": "tiff_adobe_deflate"}[compression]
+    number = {None: 1, "lzw": 5, "zlib": 8}[compression]  # Compression tag
+
+    def of(rgb, bgr):
+        found = {"Pillow": lambda: saved(rgb, "TIFF", compression=pillow)}
+        flags = [cv2.IMWRITE_TIFF_COMPRESSION, number]
+        found["OpenCV"] = lambda: cv2.imencode(".tiff", bgr, flags)[1]
+        if tifffile:
+            options = {"compression": compression, "predictor": True} if compression else {}
+            found["tifffile"] = lambda: tiff(rgb, rowsperstrip=64, maxworkers=1, **options)
+        return found
+
+    return of
+
+
+for each in ("64x64", "640x480", "1920x1280", "5000x4000"):
+    encode_case("JPEG 4:2:0 q90", each, jpeg_encoders, "jpeg", False, quality="QUALITY", value=90, chroma_subsampling="CSS_420")
+for each in ("640x480", "1920x1280"):
+    encode_case("PNG fast", each, png_encoders(1), "png", True)
+encode_case("PNG level 6", "1920x1280", png_encoders(6), "png", True, quality="LOSSLESS", value=6)
+encode_case("BMP", "1920x1280", raw_encoders("BMP", ".bmp"), "bmp", True)
+encode_case("PPM", "1920x1280", raw_encoders("PPM", ".ppm"), "pnm", True)
+encode_case("WebP q90", "1920x1280", webp_encoders, "webp", False, quality="QUALITY", value=90)
+for text, theirs in (("none", None), ("lzw", "lzw"), ("deflate", "zlib")):
+    encode_case(f"TIFF {text}", "1920x1280", tiff_encoders(theirs), "tiff", True, tiff_compression=text)
+
+
+def samples(result):
+    """The pixels of what a decoder or an encoder gave, and the bytes of a file."""
+    if isinstance(result, np.ndarray) and (result.ndim == 3 or (result.ndim == 2 and min(result.shape) > 1)):
+        return result.reshape(result.shape[:2]) if result.shape[2:] == (1,) else result, None
+    data = np.frombuffer(bytes(result), np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), len(data)
+
+
+def prepare(name, run, reference):
+    """Calls it twice: (largest difference, bytes, calls in one measurement)."""
+    pixels, size = samples(run())
+    if pixels.shape != reference.shape:
+        raise ValueError(f"{name} gives {pixels.shape}")
+    difference = int(np.abs(pixels.astype(np.int16) - reference).max())
+    begin = time.perf_counter()
+    run()
+    return difference, size, max(1, min(2000, int(SMALLEST_SAMPLE / (time.perf_counter() - begin))))
+
+
+def measure(libraries, reference, reps):
+    """{library: {"median", "min", "max", "wall", "runs", "difference", "bytes"} or {"error"}}"""
+    rows, ready = {}, {}
+    if reference is None:
+        peer = next(n for n in ("OpenCV", "imagecodecs jpeg2k") if n in libraries)
+        reference = samples(libraries[peer]())[0].copy()
+    for name, run in libraries.items():
+        try:
+            difference, size, calls = prepare(name, run, reference)
+        except Exception as error:  # a library that cannot do the case leaves it to the others
+            rows[name] = {"error": f"{type(error).__name__}: {error}"[:160]}
+            continue
+        rows[name] = {"difference": difference} | ({"bytes": size} if size else {})
+        ready[name] = (run, calls, [], [])
+    for k in range(reps):
+        names = list(ready)
+        for name in names[k % len(names) :] + names[: k % len(names)]:
+            run, calls, cpu, wall = ready[name]
+            begin, begin_wall = time.process_time(), time.perf_counter()
+            for _ in range(calls):
+                run()
+            cpu.append((time.process_time() - begin) / calls)
+            wall.append((time.perf_counter() - begin_wall) / calls)
+    for name, (_, _, cpu, wall) in ready.items():
+        rows[name] |= {"median": statistics.median(cpu), "min": min(cpu), "max": max(cpu), "wall": statistics.median(wall), "runs": reps}
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--reps", type=int, default=9)
+    arguments = parser.parse_args()
+    rows = []
+    for name, ((height, width), start) in CASES.items():
+        if arguments.only not in name:
+            continue
+        measured = measure(*start(), arguments.reps)
+        rows.append({"case": name, "pixels": height * width, "libraries": measured})
+        print(name, flush=True)
+        for library, row in sorted(measured.items(), key=lambda item: item[1].get("median", 1e9)):
+            if "error" in row:
+                print(f"    {library:20s} {row['error']}")
+                continue
+            size = f"  {row['bytes']:9d} bytes" if "bytes" in row else ""
+            print(f"    {library:20s} {height * width / row['median'] / 1e6:8.1f} MPix/CPU s  {row['median'] * 1e3:9.3f} ms"
+                  f"  wall {row['wall'] * 1e3:9.3f} ms  differ {row['difference']}{size}", flush=True)  # fmt: skip
+    with open("/proc/cpuinfo") as file:
+        cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "")
+    about = {
+        "command": " ".join(sys.argv),
+        "date": datetime.date.today().isoformat(),
+        "cpu": cpu,
+        "load": os.getloadavg()[0],
+        "versions": {n: n == "restride" and m.__version__ or importlib.metadata.version(n) for n, m in PACKAGES.items() if m},
+    }
+    with open(arguments.out, "w") as file:
+        json.dump({"about": about, "rows": rows}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

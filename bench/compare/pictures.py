@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The photographs that the comparisons measure with. Needs NumPy, OpenCV and scikit-learn."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from sklearn.datasets import load_sample_images
+
+PHOTOS = load_sample_images().images
+
+
+def scene(height, width, seed):
+    """A crop of a photograph, resized, with the mild noise of a sensor; another one for each seed."""
+    random = np.random.default_rng(1000 + seed)
+    photo = PHOTOS[seed % len(PHOTOS)]
+    part = 0.55 + 0.45 * random.random()
+    h, w = int(photo.shape[0] * part), int(photo.shape[1] * part)
+    y, x = (int(random.integers(0, limit + 1)) for limit in (photo.shape[0] - h, photo.shape[1] - w))
+    crop = photo[y : y + h, x : x + w]
+    if random.random() < 0.5:
+        crop = crop[:, ::-1]
+    image = cv2.resize(np.ascontiguousarray(crop), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(image + 2 * random.standard_normal(image.shape, np.float32), 0, 255).astype(np.uint8)
