@@ -47,7 +47,7 @@ struct DecodePlan {
   ImageSpec native;         // what it will deliver to the sink: convertible to request.wanted; size of the window
   std::size_t scratch = 0;  // upper bound of host working memory in bytes, for limits
   double cost = 0;          // relative time, for scheduling: about output pixels x a factor of the codec
-  bool reluctant = false;   // a device decoder that can, but knows the CPU to be faster at this: taken if nobody else is
+  bool reluctant = false;  // a device decoder that can, but knows the CPU to be faster at this: taken if nobody else is
 };
 
 struct DecodeJob {
