@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <string>
 #include <thread>
@@ -112,8 +113,8 @@ class FailingResource final : public MemoryResource {
   Memory kind() const noexcept override { return Memory::host; }
 
  private:
-  long left_ = 0;
-  bool failed_ = false;
+  std::atomic<long> left_{0};
+  std::atomic<bool> failed_{false};
 };
 
 class CodecContract : public ::testing::TestWithParam<Kind> {
