@@ -41,6 +41,7 @@ void* DeviceMemory::take(Device& device, unsigned index, CUstream_st* stream) no
 
 // cudaFree waits until the device has done with a block.
 void DeviceMemory::release_all(int ordinal, Device& device) noexcept {
+  if (device.kept == 0) return;  // nor make a context on a device that nobody uses
   const DeviceScope scope(ordinal);
   for (auto& free : device.free) {
     for (const Block& block : free) (void)cudaFree(block.data);

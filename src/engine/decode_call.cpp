@@ -2,11 +2,9 @@
 #include "engine/decode_call.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/checked.h"
 #include "base/error_util.h"
-#include "engine/device.h"
 #include "image/convert/pixels.h"
 #include "restride/device.h"
 
@@ -80,13 +78,6 @@ void for_each_band_outside(const DecodeGeometry& geometry, F&& f) {
                         {in.right(), in.y, in.empty() ? 0 : width - in.right(), in.height}};
   for (const Rect& band : bands)
     if (!band.empty()) f(band);
-}
-
-void copy_rows(const ImageView& from, const ImageView& to) noexcept {
-  const unsigned planes = from.spec.planar() ? from.spec.channels : 1;
-  for (unsigned k = 0; k < planes; ++k)
-    for (std::int64_t y = 0; y < from.spec.height; ++y)
-      std::memcpy(to.at(0, y, k), from.at(0, y, k), from.spec.row_bytes());
 }
 
 // A picture that is stored smaller too is read from there. Returns the orientation of the picture asked for.
@@ -401,7 +392,7 @@ void DecodeCall::bring_down(std::span<const Status> statuses) {
     const DecodeTask& task = tasks_[order_[k]];
     if (task.route != Route::down || !statuses[order_[k]]) return;
     const ImageView whole = dense_view(stage_->host() + task.staged, task.geometry.output, Memory::pinned);
-    copy_rows(whole.crop(task.geometry.inside), task.out->view().crop(task.geometry.inside));
+    convert_pixels(whole.crop(task.geometry.inside), task.out->view().crop(task.geometry.inside));
     if (task.geometry.out_of_bounds)
       for_each_band_outside(task.geometry,
                             [&](const Rect& band) { fill_pixels(task.out->view().crop(band), task.region->fill); });

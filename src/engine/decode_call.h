@@ -9,6 +9,7 @@
 #include "codec/codec.h"
 #include "codec/device_runtime.h"
 #include "engine/backends.h"
+#include "engine/device.h"
 #include "engine/output_spec.h"
 #include "engine/staged_upload.h"
 #include "restride/code_stream.h"

@@ -8,7 +8,6 @@
 #include <array>
 
 #include "base/error_util.h"
-#include "engine/staged_upload.h"
 #include "formats/table.h"
 #include "image/convert/pixels.h"
 #include "restride/device.h"

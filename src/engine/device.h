@@ -4,6 +4,7 @@
 #include <string>
 
 #include "codec/device_runtime.h"
+#include "restride/image.h"
 #include "restride/params.h"
 
 namespace restride {
@@ -19,5 +20,15 @@ void replace_device_runtime(DeviceRuntime* runtime);
 // The device that `options` mean: an ordinal, or -1 for the CPU alone. With only CPU backends asked for no GPU is
 // looked for, so that the process stays free of CUDA.
 Result<int> resolve_device(const CodecOptions& options);
+
+// Lets work wait for what was last written into images; once for each event, whatever the number of images.
+class WriteOrder {
+ public:
+  void start() noexcept { last_ = nullptr; }
+  Status before(Stream stream, const Image& image);
+
+ private:
+  void* last_ = nullptr;
+};
 
 }  // namespace restride

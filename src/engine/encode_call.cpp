@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/error_util.h"
-#include "engine/device.h"
 #include "image/convert/pixels.h"
 #include "restride/device.h"
 #include "stream/code_stream_state.h"

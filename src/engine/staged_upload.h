@@ -57,14 +57,4 @@ class StagedUpload {
   std::atomic<bool> failed_{false};
 };
 
-// Lets work wait for what was last written into images; once for each event, whatever the number of images.
-class WriteOrder {
- public:
-  void start() noexcept { last_ = nullptr; }
-  Status before(Stream stream, const Image& image);
-
- private:
-  void* last_ = nullptr;
-};
-
 }  // namespace restride
