@@ -40,10 +40,10 @@ NVIMGCODEC_DEVICE_CURRENT = -1
 
 
 def _nvidia_folders() -> list[str]:
-    """Where pip puts NVIDIA's codec libraries: nvidia/*/lib, in every place of that namespace package."""
+    """Where pip puts NVIDIA's codec libraries: nvidia/*/lib (nvCOMP: lib64), in every place of that namespace package."""
     spec = importlib.util.find_spec("nvidia")
     places = spec.submodule_search_locations if spec is not None else None
-    return [str(lib) for place in places or () for lib in sorted(pathlib.Path(place).glob("*/lib"))]
+    return [str(lib) for place in places or () for lib in sorted(pathlib.Path(place).glob("*/lib*")) if lib.is_dir()]
 
 
 _core.set_library_folders(_nvidia_folders())
