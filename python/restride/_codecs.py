@@ -234,13 +234,14 @@ class Encoder(_Codec):
         return codec
 
     @staticmethod
-    def _image_of(source: Any) -> Image | None:
+    def _image_of(source: Any) -> Image | Error | None:
+        """The image that ``source`` is or can be wrapped as, or why it cannot."""
         if source is None or isinstance(source, Image):
             return source
         try:
             return as_image(source)
-        except (RuntimeError, ValueError, TypeError):
-            return None
+        except (RuntimeError, ValueError, TypeError) as error:
+            return make_error("invalid_argument", f"a {type(source).__name__} is no image: {error} (see as_image)")
 
     def _encode(self, sources: list[Any], codec: str, streams: Any, params: EncodeParams | None, cuda_stream: int,
                 on_error: str | None) -> list[Any]:  # fmt: skip
@@ -254,8 +255,8 @@ class Encoder(_Codec):
         for i, (source, image) in enumerate(zip(sources, images)):
             if source is None:
                 results[i] = None
-            elif image is None:
-                errors[i] = make_error("invalid_argument", f"a {type(source).__name__} is no image: see as_image")
+            elif isinstance(image, Error):
+                errors[i] = image
             else:
                 work.append(i)
         if work:
@@ -286,12 +287,11 @@ class Encoder(_Codec):
         results: list[Any] = list(names)
         errors: list[Error | None] = [None] * len(names)
         images = [self._image_of(s) for s in sources]
-        work = [i for i, image in enumerate(images) if image is not None]
+        work = [i for i, image in enumerate(images) if isinstance(image, Image)]
         for i, image in enumerate(images):
-            if image is None:
+            if not isinstance(image, Image):
                 results[i] = None
-                if sources[i] is not None:
-                    errors[i] = make_error("invalid_argument", f"a {type(sources[i]).__name__} is no image: see as_image")
+                errors[i] = image
         if self._native is None:
             raise RuntimeError("the encoder was closed by its with block")
         statuses = self._native.write([images[i] for i in work], [names[i] for i in work], codec, (params or _DEFAULT_ENCODE)._tuple(),

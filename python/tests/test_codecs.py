@@ -156,6 +156,7 @@ def test_encode_failures_give_none(encoder):
         assert encoder.encode(np.zeros((4, 4, 5), np.uint8), "jpeg") is None
         assert encoder.encode(np.zeros((4, 4, 3), np.float64), "png") is None
         assert encoder.encode("no image", "png") is None
+        assert "a str is no image: " in str(encoder.errors[0]) and "__dlpack__" in str(encoder.errors[0])
         assert encoder.encode(picture(), "png", code_stream_s=restride.CodeStream(b"an input")) is None
 
 
