@@ -217,23 +217,6 @@ def main():
     parser.add_argument("--modules", default="nvidia.nvimgcodec,restride")
     arguments = parser.parse_args()
     modules = {name: importlib.import_module(name) for name in arguments.modules.split(",")}
-    rows = []
-    for name, make in CASES.items():
-        if arguments.only not in name:
-            continue
-        try:
-            times, difference = measure(make(), modules, arguments.reps)
-        except Exception as error:
-            print(f"{name}: {error!r}", flush=True)
-            rows.append({"case": name, "error": repr(error)})
-            continue
-        row = {"case": name, "difference": difference}
-        for module, seconds in times.items():
-            row[module] = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "runs": len(seconds)}
-        rows.append(row)
-        medians = [row[m]["median"] * 1e3 for m in modules]
-        shown = "  ".join(f"{v:9.3f} ms" for v in medians)
-        print(f"{name:62s} {shown}  ratio {medians[0] / medians[-1]:6.2f}  differ {difference:.3f}", flush=True)
     about = {
         "command": " ".join(sys.argv),
         "date": datetime.date.today().isoformat(),
@@ -241,8 +224,29 @@ def main():
         "cpu": platform.processor() or platform.machine(),
         "versions": {m: getattr(module, "__version__", "") for m, module in modules.items()},
     }
-    with open(arguments.out, "w") as file:
-        json.dump({"about": about, "rows": rows}, file, indent=1)
+    rows = []
+
+    def keep(row):  # at once: a run that is stopped keeps what it has
+        rows.append(row)
+        with open(arguments.out, "w") as file:
+            json.dump({"about": about, "rows": rows}, file, indent=1)
+
+    for name, make in CASES.items():
+        if arguments.only not in name:
+            continue
+        try:
+            times, difference = measure(make(), modules, arguments.reps)
+        except Exception as error:
+            print(f"{name}: {error!r}", flush=True)
+            keep({"case": name, "error": repr(error)})
+            continue
+        row = {"case": name, "difference": difference}
+        for module, seconds in times.items():
+            row[module] = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "runs": len(seconds)}
+        keep(row)
+        medians = [row[m]["median"] * 1e3 for m in modules]
+        shown = "  ".join(f"{v:9.3f} ms" for v in medians)
+        print(f"{name:62s} {shown}  ratio {medians[0] / medians[-1]:6.2f}  differ {difference:.3f}", flush=True)
 
 
 if __name__ == "__main__":

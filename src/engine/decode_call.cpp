@@ -262,8 +262,11 @@ void DecodeCall::lay_out_stage() {
   for (const std::uint32_t i : cpu_) {
     DecodeTask& task = tasks_[i];
     if (task.route != Route::up) continue;
+    const ImageSpec& native = task.job.plan.native;
     task.piece = upload_.pieces();
-    task.staged = upload_.add(static_cast<std::size_t>(task.job.plan.native.bytes()));
+    task.banded = BandUpload::pays(native);
+    task.staged =
+        task.banded ? task.bands.start(upload_, native) : upload_.add(static_cast<std::size_t>(native.bytes()));
   }
   std::size_t at = aligned(upload_.end());
   for (const std::uint32_t i : order_) {
@@ -282,9 +285,14 @@ void DecodeCall::point_sinks() {
   for (const std::uint32_t i : order_) {
     DecodeTask& task = tasks_[i];
     const ImageSpec& native = task.job.plan.native;
-    if (task.route == Route::up)
+    if (task.route == Route::up) {
       task.job.sink =
           PixelSink(dense_view(stage_->host() + task.staged, native, Memory::pinned), native, Orientation::normal);
+      if (task.banded) {
+        task.bands.aim(*stage_);
+        task.job.sink.report_to(&task.bands);
+      }
+    }
     if (task.route == Route::down) {
       const ImageView whole =
           dense_view(stage_->device() + task.staged, task.geometry.output, Memory::device, stream_.device);
@@ -322,7 +330,8 @@ void DecodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, C
     // What a failed decoder wrote into the stage never reaches the image.
     settle(index, std::move(task.job.status), task.job.wrote && task.route == Route::host, statuses);
     task.job.status = {};
-    if (task.route == Route::up) upload_.ready(task.piece, *stage_);
+    if (task.route == Route::up && task.banded) task.bands.finish();
+    if (task.route == Route::up && !task.banded) upload_.ready(task.piece, *stage_);
   }
   if (statuses[index] && task.geometry.out_of_bounds && task.out->memory() != Memory::device)
     for_each_band_outside(task.geometry,

@@ -41,8 +41,10 @@ struct DecodeTask {
   Image* out = nullptr;
   std::size_t candidate = 0;
   Route route = Route::none;
-  std::size_t staged = 0;       // where in the stage
-  std::size_t piece = 0;        // Route::up: which piece of the upload
+  std::size_t staged = 0;  // where in the stage
+  std::size_t piece = 0;   // Route::up: which piece of the upload, unless it goes up in bands
+  bool banded = false;
+  BandUpload bands;
   std::uint32_t job_index = 0;  // among the jobs of device decoders
 };
 

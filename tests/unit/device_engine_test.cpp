@@ -147,6 +147,29 @@ TEST_F(DeviceEngine, ABatchOfAllFormatsAndPlacesIsOneConversion) {
   }
 }
 
+TEST_F(DeviceEngine, LargePicturesGoUpInBandsOnceTheyAreThere) {
+  std::vector<CodeStream> streams;
+  std::vector<Image> images;
+  for (const char* codec : {"pnm", "tiff", "png", "webp", "jpeg"}) {
+    streams.push_back(encoded(codec, 1800, 1000));
+    streams.push_back(encoded(codec, 40, 30));
+    for (int k = 0; k < 2; ++k) images.emplace_back(Memory::device);
+  }
+  std::vector<const CodeStream*> ins;
+  std::vector<Image*> outs;
+  for (std::size_t i = 0; i < streams.size(); ++i) ins.push_back(&streams[i]), outs.push_back(&images[i]);
+  std::vector<Status> statuses(ins.size());
+  const int uploads = runtime().stage().uploads;
+  decoder.decode(ins, outs, statuses);
+  // 5.4 MB in bands of 2 MiB at most, each picture; small ones together.
+  EXPECT_GE(runtime().stage().uploads, uploads + 5 * 3);
+  EXPECT_LE(runtime().stage().uploads, uploads + 5 * 3 + 2);
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    ASSERT_TRUE(statuses[i]) << statuses[i].error().describe();
+    EXPECT_TRUE(pixels_of(images[i]) == pixels_of(value_of(cpu_decoder.decode(streams[i])))) << i;
+  }
+}
+
 TEST_F(DeviceEngine, WhatADeviceDecoderCannotDoTheNextOneDoes) {
   const CodeStream wide = encoded("bmp", 14, 9), thirteen = encoded("bmp", 13, 9);
   for (const Memory memory : {Memory::device, Memory::host}) {

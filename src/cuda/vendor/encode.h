@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A batch through one of NVIDIA's encoders: bring the sources into the layout that is wanted (one launch), queue all
-// encodes side by side, then ask for the sizes, then fetch the bytes.
+// A batch through one of NVIDIA's encoders: bring the sources into the layout that is wanted (one launch), then each
+// thread of the pool encodes pictures from start to end. The libraries wait for the GPU inside, so that queueing more
+// than there are threads would gain nothing, and cost a state with its memory each.
 #pragma once
 
 #include "codec/codec.h"
@@ -10,20 +11,15 @@ namespace restride::cuda::vendor {
 
 inline constexpr std::size_t kEncodeLanes = 32;
 
-// Arrays of a call, kept for the next.
-template <class L>
-struct EncodeWork {
-  std::vector<ImageView> pixels;  // where each job's are, in its plan's layout
-  std::vector<L*> lanes;
-  std::vector<std::size_t> sizes;
-};
+// Where each job's pixels are, in its plan's layout; kept for the next call.
+using EncodeSources = std::vector<ImageView>;
 
 // How many of the jobs to have in flight together: encoders keep several bytes a sample.
 inline std::size_t chunk_of(std::span<const EncodeJob> jobs) noexcept {
   constexpr std::uint64_t kSamples = std::uint64_t{256} << 20;
   std::uint64_t samples = 0;
   std::size_t n = 0;
-  while (n < jobs.size() && n < kEncodeLanes) {
+  while (n < jobs.size()) {
     const ImageSpec& spec = jobs[n].plan.wanted;
     samples += std::uint64_t{spec.width} * spec.height * spec.channels;
     if (n != 0 && samples > kSamples) break;
@@ -34,9 +30,8 @@ inline std::size_t chunk_of(std::span<const EncodeJob> jobs) noexcept {
 
 // Finds out where each job's pixels are, in staging where the source is laid out otherwise, and queues what brings them
 // there.
-template <class L>
-Status stage_sources(std::span<EncodeJob> jobs, EncodeWork<L>& work, Call& call, Stream stream) {
-  work.pixels.clear();
+inline Status stage_sources(std::span<EncodeJob> jobs, EncodeSources& pixels, Call& call, Stream stream) {
+  pixels.clear();
   std::size_t bytes = 0;
   const auto direct = [](const EncodeJob& job) { return job.source.direct() && plain_rows(job.source.view()); };
   for (const EncodeJob& job : jobs)
@@ -44,11 +39,11 @@ Status stage_sources(std::span<EncodeJob> jobs, EncodeWork<L>& work, Call& call,
   RESTRIDE_ASSIGN(std::byte * memory, call.reserve(bytes));
   for (const EncodeJob& job : jobs) {
     if (direct(job)) {
-      work.pixels.push_back(job.source.view());
+      pixels.push_back(job.source.view());
       continue;
     }
-    work.pixels.push_back(dense_view(memory, job.plan.wanted, Memory::device, stream.device));
-    call.conversions.push_back(conversion_of(job, work.pixels.back()));
+    pixels.push_back(dense_view(memory, job.plan.wanted, Memory::device, stream.device));
+    call.conversions.push_back(conversion_of(job, pixels.back()));
     memory += aligned(static_cast<std::size_t>(job.plan.wanted.bytes()));
   }
   return convert(call, stream);
@@ -58,52 +53,42 @@ Status stage_sources(std::span<EncodeJob> jobs, EncodeWork<L>& work, Call& call,
 //   Status queue(L&, const EncodeJob&, const ImageView& pixels)   starts encoding
 //   Status size(L&, std::size_t&)                                 waits for the number of bytes
 //   Status fetch(L&, std::byte* to, std::size_t&)                 starts copying them to the host
-template <class L, class E>
-void encode_chunk(E& engine, std::span<EncodeJob> jobs, EncodeWork<L>& work, std::size_t first, Call& call,
-                  Context& context) {
-  const int device = context.stream.device;
-  context.executor.for_each(jobs.size(), [&](std::size_t i) {
-    const DeviceScope scope(device);
-    auto lane = engine.take();
-    if (!lane) {
-      jobs[i].status = lane.error();
-      return;
-    }
-    work.lanes[i] = *lane;
-    jobs[i].status = work.lanes[i]->follow(call.mark());
-    if (jobs[i].status) jobs[i].status = engine.queue(*work.lanes[i], jobs[i], work.pixels[first + i]);
-  });
-  context.executor.for_each(jobs.size(), [&](std::size_t i) {
-    if (!jobs[i].status) return;
-    const DeviceScope scope(device);
-    L& lane = *work.lanes[i];
-    jobs[i].status = engine.size(lane, work.sizes[i]);
-    if (!jobs[i].status) return;
-    std::byte* to = jobs[i].sink->reserve(work.sizes[i]);
-    jobs[i].status = to ? engine.fetch(lane, to, work.sizes[i])
-                        : Status(fail(Errc::out_of_memory, "no memory for the encoded picture"));
-  });
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    L* lane = work.lanes[i];
-    if (!lane) continue;
-    Status done = lane->finish_on(lane->stream());
-    if (done) done = lane->wait();
-    if (jobs[i].status) jobs[i].status = std::move(done);
-    if (jobs[i].status) jobs[i].sink->commit(work.sizes[i]);
-    engine.give(lane);
-  }
+template <class E, class L>
+Status encode_on(E& engine, L& lane, EncodeJob& job, const ImageView& pixels, cudaEvent_t mark) {
+  std::size_t bytes = 0;
+  RESTRIDE_TRY(lane.follow(mark));
+  RESTRIDE_TRY(engine.queue(lane, job, pixels));
+  RESTRIDE_TRY(engine.size(lane, bytes));
+  std::byte* to = job.sink->reserve(bytes);
+  if (!to) return fail(Errc::out_of_memory, "no memory for the encoded picture");
+  RESTRIDE_TRY(engine.fetch(lane, to, bytes));
+  RESTRIDE_TRY(lane.finish_on(lane.stream()));
+  RESTRIDE_TRY(lane.wait());
+  job.sink->commit(bytes);
+  return {};
 }
 
-template <class L, class E>
-Status encode_batch(E& engine, std::span<EncodeJob> jobs, EncodeWork<L>& work, Context& context) {
+template <class E>
+Status encode_job(E& engine, EncodeJob& job, const ImageView& pixels, const Call& call) {
+  const DeviceScope scope(call.device());
+  RESTRIDE_ASSIGN(auto* const lane, engine.take());
+  Status status = encode_on(engine, *lane, job, pixels, call.mark());
+  // After a failure something may still be under way; nothing of it may reach the sink once the call is over.
+  if (!status && lane->finish_on(lane->stream())) (void)lane->wait();
+  engine.give(lane);
+  return status;
+}
+
+template <class E>
+Status encode_batch(E& engine, std::span<EncodeJob> jobs, EncodeSources& pixels, Context& context) {
   RESTRIDE_ASSIGN(Held<Call> call, begin_call(context.stream.device));
-  RESTRIDE_TRY(stage_sources(jobs, work, *call, context.stream));
+  RESTRIDE_TRY(stage_sources(jobs, pixels, *call, context.stream));
   RESTRIDE_TRY(call->fork(handle(context.stream)));
   for (std::size_t first = 0; first < jobs.size();) {
     const std::size_t n = chunk_of(jobs.subspan(first));
-    work.lanes.assign(n, nullptr);
-    work.sizes.assign(n, 0);
-    encode_chunk(engine, jobs.subspan(first, n), work, first, *call, context);
+    context.executor.for_each(n, [&](std::size_t i) {
+      jobs[first + i].status = encode_job(engine, jobs[first + i], pixels[first + i], *call);
+    });
     first += n;
   }
   return call->finish_on(handle(context.stream));

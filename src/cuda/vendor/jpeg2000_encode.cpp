@@ -161,7 +161,7 @@ class EncodeEngine {
   int device_;
   const Nvjpeg2k* api_ = nullptr;
   nvj2k::Encoder* encoder_ = nullptr;
-  LanePool<EncodeLane> lanes_{kEncodeLanes};
+  LanePool<EncodeLane> lanes_{kEncodeLanes, true};
 };
 
 PerDevice<EncodeEngine>& engines() {
@@ -238,12 +238,12 @@ class Encoder final : public FormatEncoder {
     const DeviceScope scope(context.stream.device);
     auto engine = engines().get(context.stream.device);
     if (!engine) return fail_all(jobs, engine.error());
-    auto work = work_.lease();
-    if (Status status = encode_batch(**engine, jobs, *work, context); !status) fail_all(jobs, status.error());
+    auto sources = sources_.lease();
+    if (Status status = encode_batch(**engine, jobs, *sources, context); !status) fail_all(jobs, status.error());
   }
 
  private:
-  StatePool<EncodeWork<EncodeLane>> work_;
+  StatePool<EncodeSources> sources_;
 };
 
 }  // namespace

@@ -84,7 +84,9 @@ class Lane {
 template <class L>
 class LanePool {
  public:
-  explicit LanePool(std::size_t most) noexcept : most_(most) {}
+  // newest_first: the lane that came back last is taken first, so that few lanes are in use and have grown; for work
+  // that the host waits for. Otherwise the one that has had the longest time to finish.
+  explicit LanePool(std::size_t most, bool newest_first = false) noexcept : most_(most), newest_first_(newest_first) {}
 
   // A lane for the caller alone, which the GPU has finished with. Beyond `most` lanes the oldest is waited for.
   // make() returns Result<std::unique_ptr<L>>.
@@ -93,7 +95,11 @@ class LanePool {
     L* lane = nullptr;
     {
       std::lock_guard lock(mutex_);
-      auto found = std::find_if(free_.begin(), free_.end(), [](const L* l) { return l->idle(); });
+      const auto idle = [](const L* l) { return l->idle(); };
+      auto found = std::find_if(free_.begin(), free_.end(), idle);
+      if (newest_first_)
+        if (const auto newest = std::find_if(free_.rbegin(), free_.rend(), idle); newest != free_.rend())
+          found = std::prev(newest.base());
       if (found == free_.end() && lanes_.size() >= most_) found = free_.begin();
       if (found != free_.end()) {
         lane = *found;
@@ -127,6 +133,7 @@ class LanePool {
  private:
   std::mutex mutex_;
   std::size_t most_;
+  bool newest_first_;
   std::vector<std::unique_ptr<L>> lanes_;
   std::vector<L*> free_;  // the longest unused first
 };

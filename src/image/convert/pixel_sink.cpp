@@ -12,6 +12,7 @@ void PixelSink::put(const Rect& where, std::span<const PlaneView> planes) const 
   const std::int64_t height = swapped ? target_.spec.width : target_.spec.height;
   const Rect shown = displayed_rect(where, width, height, orientation_);
   convert_pixels(native_, planes, where.width, where.height, target_.crop(shown), orientation_);
+  if (listener_) listener_->delivered(where);
 }
 
 void PixelSink::put_interleaved(const Rect& where, const std::byte* data, std::ptrdiff_t row_stride) const noexcept {

@@ -8,6 +8,15 @@
 
 namespace restride {
 
+// Is told, from any thread, which rectangles of a window have been delivered and are in their place.
+class DeliveryListener {
+ public:
+  virtual void delivered(const Rect& where) noexcept = 0;
+
+ protected:
+  ~DeliveryListener() = default;
+};
+
 // Where a decoder delivers the pixels of its window, in any order and from any thread, each pixel once. Coordinates are
 // relative to the window, in stored orientation. The sink puts them into their final place.
 class PixelSink {
@@ -30,6 +39,9 @@ class PixelSink {
   // Delivers interleaved native pixels of `where`; rows are row_stride bytes apart.
   void put_interleaved(const Rect& where, const std::byte* data, std::ptrdiff_t row_stride) const noexcept;
 
+  // Pixels that a decoder writes to direct_view() itself are not reported.
+  void report_to(DeliveryListener* listener) noexcept { listener_ = listener; }
+
   const ImageSpec& native() const noexcept { return native_; }
   // For device decoders, which convert in their own kernels: where the window goes, in display orientation, and how
   // stored pixels get there.
@@ -41,6 +53,7 @@ class PixelSink {
   ImageSpec native_;
   Orientation orientation_ = Orientation::normal;
   bool direct_ = false;
+  DeliveryListener* listener_ = nullptr;
 };
 
 // Where an encoder gets its pixels, as the layout it asked for.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -62,8 +63,18 @@ class FakeStage final : public DeviceStage {
   }
   std::byte* host() const noexcept override { return host_.data(); }
   std::byte* device() const noexcept override { return device_.data(); }
+  // A real copy reads the host's bytes at any time from now until the stage is waited for: they must be there already,
+  // and stay.
   Status upload(std::size_t offset, std::size_t bytes) override {
-    return queue([=, this] { std::memcpy(device() + offset, host() + offset, bytes); });
+    ++uploads;
+    std::vector<std::byte> now(host() + offset, host() + offset + bytes);
+    return queue([=, this, early = std::move(now)] {
+      const bool same = std::memcmp(early.data(), host() + offset, bytes) == 0;
+      if (same)
+        std::memcpy(device() + offset, host() + offset, bytes);
+      else
+        std::memset(device() + offset, 0xEE, bytes);
+    });
   }
   Status download(std::size_t offset, std::size_t bytes) override {
     return queue([=, this] { std::memcpy(host() + offset, device() + offset, bytes); });
@@ -87,6 +98,7 @@ class FakeStage final : public DeviceStage {
     queue_.clear();
   }
   int waits = 0, launches = 0;
+  std::atomic<int> uploads{0};
 
  private:
   struct Source {
