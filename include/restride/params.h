@@ -15,8 +15,10 @@ namespace restride {
 
 struct Backend {
   BackendKind kind = BackendKind::gpu_only;
-  float load_hint = 1.0F;  // share of a batch, 0 to 1
-  LoadHintPolicy policy = LoadHintPolicy::fixed;
+  // The largest share, 0 to 1, of the pictures of a batch that would go to this backend that it gets; the others go to
+  // the next backend that can decode them, and stay where there is none. Policy ignore: all. Encoders take no notice.
+  float load_hint = 1.0F;
+  LoadHintPolicy policy = LoadHintPolicy::fixed;  // adaptive_minimize_idle_time is taken as fixed
 };
 
 struct DecodeParams {

@@ -14,7 +14,12 @@ _MAX_DIMENSIONS = 5
 
 
 class Backend:
-    """A backend that may be used, with its share of the load. Read-only."""
+    """A backend that may be used, with its share of the load. Read-only.
+
+    load_hint: the largest share, 0 to 1, of the pictures of a batch that would go to this backend that it gets; the others go to
+    the next backend that can decode them, and stay where there is none. Policy IGNORE: all; ADAPTIVE_MINIMIZE_IDLE_TIME is taken
+    as FIXED. Encoders take no notice.
+    """
 
     __slots__ = ("_kind", "_hint", "_policy")
 

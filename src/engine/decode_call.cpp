@@ -2,6 +2,8 @@
 #include "engine/decode_call.h"
 
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 
 #include "base/checked.h"
 #include "base/error_util.h"
@@ -154,11 +156,31 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
   });
   for (std::size_t i = 0; i < n; ++i)
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
+  for (const Backend& backend : environment.shares) share_out(backend, params);
   while (!order_.empty()) {
     attempt(statuses);
     // A device decoder may find out too late that a picture is not for it, or stumble over a damaged one: the next
     // candidate gets it. Each round moves on to a later candidate, so this ends.
     std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, params); });
+  }
+}
+
+// Leaves `backend` its share of the pictures that chose it, the first ones, and finds another for the rest.
+void DecodeCall::share_out(const Backend& backend, const DecodeParams& params) {
+  const auto chose = [&](std::uint32_t i) {
+    return tasks_[i].route != Route::none && environment_->candidates[tasks_[i].candidate].backend == backend.kind;
+  };
+  const auto all = static_cast<double>(std::count_if(order_.begin(), order_.end(), chose));
+  auto left = static_cast<std::size_t>(std::round(all * std::clamp(static_cast<double>(backend.load_hint), 0.0, 1.0)));
+  for (const std::uint32_t i : order_) {
+    if (!chose(i) || (left != 0 && left--)) continue;
+    DecodeTask& task = tasks_[i];
+    const auto [plan, candidate, route, later] =
+        std::tuple(task.job.plan, task.candidate, task.route, task.job.request.converted_later);
+    if (choose_decoder(*environment_, candidate + 1, params, task.out->memory() == Memory::device, task) && !chose(i))
+      continue;
+    std::tie(task.job.plan, task.candidate, task.route, task.job.request.converted_later) =
+        std::tie(plan, candidate, route, later);
   }
 }
 

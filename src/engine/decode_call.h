@@ -23,6 +23,7 @@ struct DecodeEnvironment {
   Executor* executor = nullptr;
   StatePool<Scratch>* scratch = nullptr;
   int device = -1;
+  std::vector<Backend> shares;  // backends that are to get a part of a batch only
 };
 
 // How a picture gets from its decoder into its image.
@@ -59,6 +60,7 @@ class DecodeCall {
            std::span<Status> statuses, const DecodeParams& params, Stream stream);
 
  private:
+  void share_out(const Backend& backend, const DecodeParams& params);
   void attempt(std::span<Status> statuses);
   Status aim(DecodeTask& task);
   void sort_by_cost();

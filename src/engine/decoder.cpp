@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "restride/decoder.h"
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "base/error_util.h"
@@ -18,6 +20,8 @@ struct Decoder::Impl {
     environment.executor = &pool;
     environment.scratch = &scratch;
     environment.device = device;
+    std::copy_if(options.backends.begin(), options.backends.end(), std::back_inserter(environment.shares),
+                 [](const Backend& b) { return b.policy != LoadHintPolicy::ignore && b.load_hint < 1; });
     for (const Candidate& candidate : environment.candidates)
       environment.decoders.push_back(candidate.make_decoder ? candidate.make_decoder(options) : nullptr);
   }

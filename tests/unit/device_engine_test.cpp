@@ -204,6 +204,35 @@ TEST_F(DeviceEngine, AReluctantDecoderIsTakenOnlyWhereNobodyElseIs) {
   EXPECT_EQ(test::FakeBmpDecoder::calls, calls + 1);
 }
 
+TEST_F(DeviceEngine, ABackendGetsItsShareOfABatch) {
+  const auto pictures_on_device = [&](const char* codec, std::vector<Backend> backends) {
+    CodecOptions options;
+    options.backends = std::move(backends);
+    Decoder some = value_of(Decoder::create(options));
+    const CodeStream stream = encoded(codec, 31, 17);
+    std::vector<const CodeStream*> ins(10, &stream);
+    std::vector<Image> images;
+    for (int k = 0; k < 10; ++k) images.emplace_back(Memory::device);
+    std::vector<Image*> outs;
+    for (Image& image : images) outs.push_back(&image);
+    std::vector<Status> statuses(10);
+    const int before = test::FakeBmpDecoder::pictures;
+    some.decode(ins, outs, statuses);
+    for (std::size_t i = 0; i < 10; ++i) {
+      EXPECT_TRUE(statuses[i]) << statuses[i].error().describe();
+      EXPECT_EQ(pixels_of(images[i]), pixels_of(value_of(cpu_decoder.decode(stream)))) << i;
+    }
+    return test::FakeBmpDecoder::pictures - before;
+  };
+  const Backend cpu{BackendKind::cpu_only};
+  EXPECT_EQ(pictures_on_device("bmp", {{BackendKind::gpu_only, 1.0F}, cpu}), 10);
+  EXPECT_EQ(pictures_on_device("bmp", {{BackendKind::gpu_only, 0.3F}, cpu}), 3);
+  EXPECT_EQ(pictures_on_device("bmp", {{BackendKind::gpu_only, 0.0F}, cpu}), 0);
+  EXPECT_EQ(pictures_on_device("bmp", {{BackendKind::gpu_only, 0.3F, LoadHintPolicy::ignore}, cpu}), 10);
+  EXPECT_EQ(pictures_on_device("bmp", {{BackendKind::gpu_only, 0.3F}}), 10) << "nobody else could take them";
+  EXPECT_EQ(pictures_on_device("png", {{BackendKind::gpu_only, 0.3F}, cpu}), 0);
+}
+
 TEST_F(DeviceEngine, OneBadPictureSpoilsNoOther) {
   CodeStream good = encoded("png", 30, 30), bad = encoded("png", 31, 31);
   const auto bytes = bytes_of(bad);

@@ -136,6 +136,7 @@ class FakeBmpDecoder final : public FormatDecoder {
   }
   void decode(std::span<DecodeJob> jobs, Context& context) override {
     ++calls;
+    pictures += static_cast<int>(jobs.size());
     for (DecodeJob& job : jobs) {
       if (job.request.info().spec.width == 13)
         job.status = Error{Errc::unsupported, "not for this device", Error::kNoOffset};
@@ -143,7 +144,7 @@ class FakeBmpDecoder final : public FormatDecoder {
         behind_->decode({&job, 1}, context);
     }
   }
-  static inline int calls = 0;
+  static inline int calls = 0, pictures = 0;
 
  private:
   std::unique_ptr<FormatDecoder> behind_ = make();
