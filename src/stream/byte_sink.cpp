@@ -17,6 +17,13 @@ bool ByteSink::grow(std::size_t bytes) noexcept {
   return true;
 }
 
+bool ByteSink::restart(std::size_t bytes) noexcept {
+  size_ = 0;
+  if (!target_->ensure(bytes)) return false;
+  current_ = target_;
+  return true;
+}
+
 Status ByteSink::finish() {
   if (current_ == target_) return {};
   RESTRIDE_TRY(target_->ensure(size_));

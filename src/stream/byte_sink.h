@@ -43,6 +43,10 @@ class ByteSink {
   std::size_t size() const noexcept { return size_; }
   void truncate(std::size_t size) noexcept { size_ = size < size_ ? size : size_; }
 
+  // Starts over with an encoder that knows by now what it will write: the code stream gets room for `bytes` bytes at
+  // once, which saves the copy at the end. False when memory is short.
+  bool restart(std::size_t bytes) noexcept;
+
   // Brings everything into the target. Called by the engine once the encoder has succeeded.
   Status finish();
 

@@ -105,6 +105,24 @@ TEST(ByteSink, GivesTheTargetExactlyWhatItNeeds) {
   EXPECT_EQ(std::memcmp(target.data(), all.data(), all.size()), 0);
 }
 
+TEST(ByteSink, RestartedWithItsSizeWritesInPlace) {
+  for (const std::size_t capacity : {0, 16, 100}) {
+    Buffer target, spill;
+    ASSERT_TRUE(target.ensure(capacity));
+    ByteSink sink(target, spill);
+    ASSERT_TRUE(sink.append("something that may have spilled", 31));
+    ASSERT_TRUE(sink.restart(20));
+    const std::byte* place = target.data();
+    ASSERT_TRUE(sink.append("0123456789", 10));
+    ASSERT_TRUE(sink.append("abcdefghij", 10));
+    ASSERT_TRUE(sink.finish());
+    EXPECT_EQ(sink.size(), 20U);
+    EXPECT_EQ(target.data(), place);
+    EXPECT_EQ(target.capacity(), std::max<std::size_t>(capacity, 20));
+    EXPECT_EQ(std::memcmp(target.data(), "0123456789abcdefghij", 20), 0);
+  }
+}
+
 TEST(CodeStream, MissingFilesAndFoldersSayWhich) {
   const auto missing = CodeStream::open("no/such/file.png");
   ASSERT_FALSE(missing);

@@ -91,6 +91,7 @@ class EncodeCall {
   Status reserve_output(std::size_t arena_bytes, std::size_t output_bytes);
   Status launch(std::span<EncodeJob> jobs, bool first);
   void write_headers(std::span<EncodeJob> jobs);
+  Status restart(ByteSink& sink, std::size_t i, std::size_t bytes) const;
   void deliver(std::span<EncodeJob> jobs, Executor& executor);
 
   Stream stream_;
@@ -267,25 +268,27 @@ void EncodeCall::write_headers(std::span<EncodeJob> jobs) {
   (void)cudaGetLastError();
 }
 
+// The header once more, in a code stream with room for the `bytes` bytes behind it.
+Status EncodeCall::restart(ByteSink& sink, std::size_t i, std::size_t bytes) const {
+  Header header;
+  header.write(frames_[i],
+               frames_[i].optimized ? outcome_.tables[pictures_[i].tables] : jpeg::standard_huffman_tables());
+  if (!sink.restart(header.bytes + bytes))
+    return fail(Errc::out_of_memory, "no memory for a code stream of %zu bytes", header.bytes + bytes);
+  return header.append_to(sink);
+}
+
 // Ends the code streams; data that is still in the staging memory is copied by all threads.
 void EncodeCall::deliver(std::span<EncodeJob> jobs, Executor& executor) {
   constexpr std::size_t kPiece = 256 << 10;  // waking a thread costs about as much as copying these
   pieces_.clear();
-  Header header;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const jpeg::EncodedPicture& result = outcome_.results[position_[i]];
-    if (frames_[i].optimized) {
-      header.write(frames_[i], outcome_.tables[pictures_[i].tables]);
-      jobs[i].status = header.append_to(*jobs[i].sink);
-    }
     if (!jobs[i].status) continue;
+    const jpeg::EncodedPicture& result = outcome_.results[position_[i]];
     if (result.to != targets_[position_[i]].to) {
+      jobs[i].status = restart(*jobs[i].sink, i, result.size);
+      if (!jobs[i].status) continue;
       std::byte* to = jobs[i].sink->reserve(result.size);
-      if (!to) {
-        jobs[i].status = fail(Errc::out_of_memory, "no memory for a code stream of %llu bytes",
-                              static_cast<unsigned long long>(result.size));
-        continue;
-      }
       for (std::size_t at = 0; at < result.size; at += kPiece)
         pieces_.push_back({to + at, result.to + at, std::min<std::size_t>(kPiece, result.size - at)});
     }
