@@ -88,13 +88,6 @@ def test_the_callers_device_stays(cp, decoder, streams):
     assert cp.cuda.runtime.getDevice() == before
 
 
-def test_second_device_alone(streams):
-    if restride.device_count() < 2:
-        pytest.skip("needs two devices")
-    image = restride.Decoder(device_id=1).decode(streams["png"])
-    assert image.device_id == 1
-
-
 def test_a_forked_child_has_the_cpu(streams, tmp_path):
     (tmp_path / "a.png").write_bytes(bytes(streams["png"]))
     code = """
