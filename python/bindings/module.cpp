@@ -40,6 +40,9 @@ nb::dict counts(const MemoryCount& count) {
 
 NB_MODULE(_core, m) {
   using namespace restride::python;
+#ifdef NDEBUG
+  nb::set_leak_warnings(false);  // what is alive when the interpreter ends is no business of a user's terminal
+#endif
   m.doc() = "Native part of restride; use the restride package.";
   m.attr("version") = RESTRIDE_PYTHON_VERSION;
   m.attr("cuda_version") = RESTRIDE_CUDA_VERSION;

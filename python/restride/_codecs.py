@@ -309,7 +309,7 @@ class Encoder(_Codec):
 def imread(source: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
     """The picture as a NumPy array; raises on failure. Keywords: those of DecodeParams."""
     image = _shared_decoder().decode(source, params=DecodeParams(**kwargs), on_error="raise")
-    return np.asarray(image)
+    return np.asarray(image.cpu())
 
 
 def imwrite(file_name: Any, pixels: Any, codec: str = "", **kwargs: Any) -> None:

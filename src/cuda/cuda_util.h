@@ -22,11 +22,16 @@ inline Status check(cudaError_t result, const char* what) {
 class DeviceScope {
  public:
   explicit DeviceScope(int device) noexcept;
+  // For calls that need some device, no matter which: one that is in use already, where the thread has none current.
+  static DeviceScope any() noexcept { return DeviceScope(Any{}); }
   ~DeviceScope();
   DeviceScope(const DeviceScope&) = delete;
   DeviceScope& operator=(const DeviceScope&) = delete;
 
  private:
+  struct Any {};
+  explicit DeviceScope(Any) noexcept;
+
   bool pushed_ = false;
 };
 

@@ -44,10 +44,10 @@ const Driver& driver() noexcept {
 }
 
 constexpr int kMostDevices = 64;
+std::array<std::atomic<CUcontext>, kMostDevices> contexts{};
 
 // The primary context of `device`, retained once for the life of the process.
 CUcontext primary_context(int device) noexcept {
-  static std::array<std::atomic<CUcontext>, kMostDevices> contexts{};
   if (device < 0 || device >= kMostDevices || !driver().complete()) return nullptr;
   auto& slot = contexts[static_cast<std::size_t>(device)];
   CUcontext context = slot.load(std::memory_order_acquire);
@@ -67,6 +67,16 @@ DeviceScope::DeviceScope(int device) noexcept {
   if (!wanted) return;
   if (driver().current(&now) == CUDA_SUCCESS && now == wanted) return;
   pushed_ = driver().push(wanted) == CUDA_SUCCESS;
+}
+
+DeviceScope::DeviceScope(Any) noexcept {
+  CUcontext now = nullptr;
+  if (!driver().complete() || driver().current(&now) != CUDA_SUCCESS || now) return;
+  for (const auto& slot : contexts)
+    if (const CUcontext context = slot.load(std::memory_order_acquire)) {
+      pushed_ = driver().push(context) == CUDA_SUCCESS;
+      return;
+    }
 }
 
 DeviceScope::~DeviceScope() {

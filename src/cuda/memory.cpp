@@ -134,6 +134,7 @@ void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
       return data;
     }
   }
+  const auto scope = DeviceScope::any();
   void* data = nullptr;
   if (cudaHostAlloc(&data, SizeClass::size(k), cudaHostAllocPortable) != cudaSuccess) {
     (void)cudaGetLastError();
@@ -149,12 +150,14 @@ void PinnedMemory::deallocate(void* data, std::size_t bytes, std::size_t, Stream
     std::lock_guard lock(mutex_);
     free_[k].push_back(data);
   } catch (...) {
+    const auto scope = DeviceScope::any();
     (void)cudaFreeHost(data);  // no memory to remember the block with
   }
 }
 
 void PinnedMemory::trim() noexcept {
   if (forked()) return;
+  const auto scope = DeviceScope::any();
   std::lock_guard lock(mutex_);
   for (auto& blocks : free_) {
     for (void* data : blocks) (void)cudaFreeHost(data);

@@ -40,6 +40,7 @@ Result<int> Runtime::current_device() const {
 }
 
 int Runtime::device_of(const void* pointer) const noexcept {
+  const auto scope = DeviceScope::any();
   cudaPointerAttributes attributes{};
   if (cudaPointerGetAttributes(&attributes, pointer) != cudaSuccess) {
     (void)cudaGetLastError();

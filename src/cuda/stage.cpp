@@ -95,7 +95,10 @@ Status Stage::join() {
   return check(cudaStreamWaitEvent(handle(stream_), joined_, 0), "cudaStreamWaitEvent");
 }
 
-Status Stage::wait_joined() { return check(cudaEventSynchronize(joined_), "waiting for the GPU"); }
+Status Stage::wait_joined() {
+  const DeviceScope scope(device_);
+  return check(cudaEventSynchronize(joined_), "waiting for the GPU");
+}
 
 Status Stage::upload(std::size_t offset, std::size_t bytes) {
   const DeviceScope scope(device_);
@@ -130,6 +133,9 @@ Status Stage::convert(std::span<const DeviceConversion> conversions) {
                "conversion kernel");
 }
 
-Status Stage::wait() { return check(cudaStreamSynchronize(handle(stream_)), "waiting for the GPU"); }
+Status Stage::wait() {
+  const DeviceScope scope(device_);
+  return check(cudaStreamSynchronize(handle(stream_)), "waiting for the GPU");
+}
 
 }  // namespace restride::cuda

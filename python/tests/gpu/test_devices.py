@@ -16,6 +16,12 @@ from gpu_support import FORMATS, picture
 pytestmark = pytest.mark.skipif(restride.device_count() < 2, reason="needs two devices")
 
 
+def close(image, want, codec):
+    """nvJPEG2000 rounds 9/7 wavelets otherwise."""
+    difference = np.abs(np.asarray(image.cpu()).astype(int) - want.astype(int)).max()
+    return difference <= (2 if codec == "jpeg2k" else 0)
+
+
 @pytest.fixture(scope="module")
 def decoders():
     return [restride.Decoder(device_id=d, on_error="raise") for d in (0, 1)]
@@ -34,7 +40,7 @@ def test_pixels_and_the_callers_device(cp, decoders, cpu_decoder, streams, curre
             assert cp.cuda.runtime.getDevice() == current
             for f, image in zip(FORMATS, images):
                 assert image.device_id == device
-                assert (np.asarray(image.cpu()) == np.asarray(cpu_decoder.decode(streams[f]))).all(), f
+                assert close(image, np.asarray(cpu_decoder.decode(streams[f])), f)
             assert cp.cuda.runtime.getDevice() == current
 
 
@@ -86,7 +92,7 @@ def test_side_by_side(cp, decoders, cpu_decoder, cpu_encoder):
                 images = decoders[device].decode(streams, images=images)
                 for image, want in zip(images, expected):
                     assert image.device_id == device
-                    assert (np.asarray(image.cpu()) == want).all()
+                    assert close(image, want, "jpeg2k")
         return True
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:

@@ -113,3 +113,9 @@ if child == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.png")], check=True, timeout=120)
+
+
+def test_imread_gives_numpy(cpu_encoder):
+    pixels = picture(50, 70)
+    array = restride.imread(bytes(cpu_encoder.encode(pixels, "png")))
+    assert isinstance(array, np.ndarray) and (array == pixels).all()
