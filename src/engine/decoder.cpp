@@ -19,7 +19,7 @@ struct Decoder::Impl {
     environment.scratch = &scratch;
     environment.device = device;
     for (const Candidate& candidate : environment.candidates)
-      environment.decoders.push_back(candidate.make_decoder ? candidate.make_decoder(options) : nullptr);
+      environment.decoders.push_back(candidate.decoder(options));
   }
 
   CodecOptions options;

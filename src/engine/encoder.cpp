@@ -28,7 +28,7 @@ struct Encoder::Impl {
     environment.spill = &spill;
     environment.device = device;
     for (const Candidate& candidate : environment.candidates)
-      environment.encoders.push_back(candidate.make_encoder ? candidate.make_encoder(options) : nullptr);
+      environment.encoders.push_back(candidate.encoder(options));
   }
 
   CodecOptions options;
