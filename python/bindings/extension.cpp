@@ -134,6 +134,7 @@ std::int32_t encode(void* self, restride_encode_job* job, restride_error* error)
     const auto encoded =
         nb::cast<nb::bytes>(f(pixels, nb::make_tuple(spec.height, spec.width, spec.channels), spec.sample_type,
                               job->row_stride, job->quality_type, job->quality_value));
+    if (encoded.size() == 0) return std::int32_t{RESTRIDE_OK};  // which the engine refuses
     void* room = job->reserve(job->host, encoded.size());
     if (!room) return report(error, RESTRIDE_OUT_OF_MEMORY, "no memory for the encoded picture");
     std::memcpy(room, encoded.data(), encoded.size());

@@ -16,12 +16,14 @@ constexpr std::uint32_t kMaxChannels = 32;
 constexpr std::uint32_t kMaxSide = 0x7fffffff;
 
 // What a function of the table left behind, as our error.
-Error error_of(const ExternalCodec& codec, const char* doing, std::int32_t code, restride_error& said) {
+Error error_of(const ExternalCodec& codec, const char* doing, std::int32_t code, restride_error& said, bool encoding) {
   said.message[sizeof said.message - 1] = 0;
   const char* name = codec.format().name.data();
   if (code < 0 || code > RESTRIDE_EXTENSION)
     return fail(Errc::extension, "codec %s: %s gave %d, which is no code", name, doing, code);
-  const auto kind = static_cast<Errc>(code - 1);
+  auto kind = static_cast<Errc>(code - 1);
+  // A stream is data, not a call: its codec cannot blame the caller, whose whole batch that would end.
+  if (kind == Errc::invalid_argument && !encoding) kind = Errc::extension;
   const bool damaged = kind == Errc::corrupt || kind == Errc::truncated;
   if (damaged && said.offset == RESTRIDE_NO_OFFSET) said.offset = 0;
   const char* why = said.message[0] ? said.message : "it gave no reason";
@@ -30,14 +32,14 @@ Error error_of(const ExternalCodec& codec, const char* doing, std::int32_t code,
 
 // Calls a function of the table; whatever it throws becomes an error.
 template <class F>
-Status call(const ExternalCodec& codec, const char* doing, F&& function) {
+Status call(const ExternalCodec& codec, const char* doing, F&& function, bool encoding = false) {
   restride_error said{};
   said.offset = RESTRIDE_NO_OFFSET;
   const char* name = codec.format().name.data();
   try {
     const std::int32_t code = function(&said);
     if (code == RESTRIDE_OK) return {};
-    return error_of(codec, doing, code, said);
+    return error_of(codec, doing, code, said, encoding);
   } catch (const std::exception& e) {
     return fail(Errc::extension, "codec %s, %s: it threw \"%s\"", name, doing, e.what());
   } catch (...) {
@@ -242,8 +244,9 @@ class ExternalEncoder final : public ImageEncoder {
     restride_spec wanted = before;
     const restride_codec& table = codec_.table();
     if (table.accepts)
-      RESTRIDE_TRY(call(codec_, "choosing pixels to encode",
-                        [&](restride_error* e) { return table.accepts(table.self, &before, &wanted, e); }));
+      RESTRIDE_TRY(call(
+          codec_, "choosing pixels to encode",
+          [&](restride_error* e) { return table.accepts(table.self, &before, &wanted, e); }, true));
     EncodePlan plan;
     RESTRIDE_ASSIGN(plan.wanted, spec_of(codec_, "choosing pixels to encode", wanted));
     if (plan.wanted.width != input.width || plan.wanted.height != input.height)
@@ -274,7 +277,8 @@ class ExternalEncoder final : public ImageEncoder {
     c.reserve = Host::reserve;
     c.commit = Host::commit;
     const restride_codec& table = codec_.table();
-    RESTRIDE_TRY(call(codec_, "encoding", [&](restride_error* e) { return table.encode(table.self, &c, e); }));
+    RESTRIDE_TRY(call(
+        codec_, "encoding", [&](restride_error* e) { return table.encode(table.self, &c, e); }, true));
     const char* name = codec_.format().name.data();
     if (host.overran)
       return fail(Errc::extension, "codec %s, encoding: it committed more bytes than it had reserved", name);

@@ -13,9 +13,9 @@ namespace restride {
 
 struct Decoder::Impl {
   Impl(const CodecOptions& given, int device, std::vector<Candidate> candidates)
-      : options(given), pool(given.max_threads) {
+      : options(given), pool(given.executor ? nullptr : std::make_unique<ThreadPool>(given.max_threads)) {
     environment.candidates = std::move(candidates);
-    environment.executor = &pool;
+    environment.executor = pool ? pool.get() : options.executor;
     environment.scratch = &scratch;
     environment.device = device;
     for (const Candidate& candidate : environment.candidates)
@@ -23,7 +23,7 @@ struct Decoder::Impl {
   }
 
   CodecOptions options;
-  ThreadPool pool;
+  std::unique_ptr<ThreadPool> pool;  // null: the caller's executor
   StatePool<Scratch> scratch;
   StatePool<DecodeCall> calls;
   DecodeEnvironment environment;
