@@ -168,13 +168,14 @@ int main(void) {
   expect(releases == 1, "the wrapped memory is given back once");
   info.struct_size = sizeof info;
   check(restride_stream_get_info(stream, &info, &error), &error, "info");
-  expect(!strcmp(info.codec, "png") && info.spec.width == WIDTH && info.num_images == 1, "the stream knows its picture");
+  expect(!strcmp(info.codec, "png") && info.spec.width == WIDTH && info.num_images == 1,
+         "the stream knows its picture");
   expect(restride_stream_bytes(stream, &size) != NULL && size > 1000, "the stream has bytes");
 
   /* Decode a batch, one of it damaged: straight into the caller's pictures, and one into memory of the allocator's. */
   check(restride_decoder_create(&options, &decoder, &error), &error, "decoder");
-  check(restride_stream_borrow(restride_stream_bytes(stream, NULL), size / 2, released, &releases, &bad, &error), &error,
-        "borrow");
+  check(restride_stream_borrow(restride_stream_bytes(stream, NULL), size / 2, released, &releases, &bad, &error),
+        &error, "borrow");
   for (k = 0; k < IMAGES; ++k) {
     in[k] = k == 3 ? bad : stream;
     out[k] = wrap(&copies[k][0][0][0], WIDTH, HEIGHT, &releases);
@@ -217,7 +218,8 @@ int main(void) {
 
   /* What fits nowhere is refused. */
   in[0] = stream;
-  expect(restride_decode(decoder, 1, in, out, NULL, NULL, &error) == RESTRIDE_INVALID_ARGUMENT, "memory is not overrun");
+  expect(restride_decode(decoder, 1, in, out, NULL, NULL, &error) == RESTRIDE_INVALID_ARGUMENT,
+         "memory is not overrun");
   expect(strstr(error.message, "too small") != NULL, "and why is told");
 
   for (k = 0; k <= IMAGES; ++k) restride_image_destroy(out[k]);
