@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks who includes whom: a file may include only what stands to the left of its own room.
 
-base < memory < image < stream < codec < coding < formats, cuda < table < engine < cli, python, bench
+base < memory < image < stream < codec < coding < formats, cuda < table < engine < c_api, cli, python, bench
 The public headers (include/restride) may be used everywhere; cli, bench and examples use nothing else. A format may not
 include another format.
 """
@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-ROOMS = ["base", "memory", "image", "stream", "codec", "coding", "formats", "table", "engine"]
+ROOMS = ["base", "memory", "image", "stream", "codec", "coding", "formats", "table", "engine", "c_api"]
 LEVEL = {room: i for i, room in enumerate(ROOMS)} | {"cuda": ROOMS.index("formats")}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

@@ -24,6 +24,7 @@ enum class Errc : std::uint8_t {
   not_found,         // no such file
   device,            // CUDA or a driver failed
   internal,          // a defect of this library: please report it
+  extension,         // a codec from outside the library broke its contract
 };
 
 // The stable lower-case name of `code`, e.g. "truncated".

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "restride/executor.h"
 #include "restride/metadata.h"
 #include "restride/types.h"
 
@@ -91,6 +92,9 @@ struct CodecOptions {
   // True: a picture's pixels do not depend on the backend. False: backends that round differently (nvJPEG) may be used
   // where they are faster; naming BackendKind::hw_gpu_only in `backends` asks for them too.
   bool exact = true;
+  // Threads of the caller's, which must outlive the Decoder or Encoder; max_threads is not looked at then. Null: own
+  // ones.
+  Executor* executor = nullptr;
 };
 
 }  // namespace restride

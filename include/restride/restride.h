@@ -7,6 +7,8 @@
 #include "restride/device.h"
 #include "restride/encoder.h"
 #include "restride/error.h"
+#include "restride/executor.h"
+#include "restride/extension.h"
 #include "restride/image.h"
 #include "restride/memory.h"
 #include "restride/metadata.h"

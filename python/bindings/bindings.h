@@ -46,5 +46,6 @@ void bind_dlpack(nb::module_& m);
 void bind_codecs(nb::module_& m);
 void bind_device(nb::module_& m);
 void bind_metadata(nb::module_& m);
+void bind_extension(nb::module_& m);
 
 }  // namespace restride::python

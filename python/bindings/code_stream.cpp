@@ -82,7 +82,11 @@ CodeStream sub(const CodeStream& self, std::uint32_t image,
   }
   view.bitstream_offset = offset;
   view.limit_images = limit;
-  return unwrap(self.sub(view));
+  auto found = [&] {
+    const nb::gil_scoped_release release;  // headers may be read, by a codec that is Python
+    return self.sub(view);
+  }();
+  return unwrap(std::move(found));
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ NB_MODULE(_core, m) {
   bind_codecs(m);
   bind_device(m);
   bind_metadata(m);
+  bind_extension(m);
   m.def("memory_stats", [] {
     const restride::MemoryStats stats = restride::memory_stats();
     nb::dict d;

@@ -18,6 +18,7 @@ from ._errors import (
     CorruptError,
     DeviceError,
     Error,
+    ExtensionError,
     InternalError,
     InvalidArgumentError,
     IoError,
@@ -28,6 +29,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._exported import *  # noqa: F403
+from ._extension import CodecInfo, get_include, libraries, load_codec_library, register_codec, unregister_codec
 from ._image import Image, as_image, as_images, from_dlpack
 from ._metadata import Metadata
 from ._params import Backend, CodeStreamView, DecodeParams, EncodeParams, Jpeg2kEncodeParams, JpegEncodeParams, Region
@@ -79,12 +81,12 @@ def trim_memory() -> None:
 
 
 __all__ = [
-    "Backend", "CodeStream", "CodeStreamView", "CodecWarning", "CorruptError", "DecodeParams", "Decoder", "DeviceError",
-    "EncodeParams", "Encoder", "Error", "Image", "InternalError", "InvalidArgumentError", "IoError", "Jpeg2kEncodeParams",
+    "Backend", "CodecInfo", "CodeStream", "CodeStreamView", "CodecWarning", "CorruptError", "DecodeParams", "Decoder", "DeviceError",
+    "EncodeParams", "Encoder", "Error", "ExtensionError", "Image", "InternalError", "InvalidArgumentError", "IoError", "Jpeg2kEncodeParams",
     "JpegEncodeParams", "LimitExceededError", "Metadata", "NotFoundError", "OutOfMemoryError", "Region", "TruncatedError",
     "UnsupportedError", "as_image", "as_images", "backends", "device_count", "device_missing_reason",
-    "from_dlpack", "imread", "imwrite", "memory_stats",
-    "trim_memory",
+    "from_dlpack", "get_include", "imread", "imwrite", "libraries", "load_codec_library", "memory_stats", "register_codec",
+    "trim_memory", "unregister_codec",
 ]  # fmt: skip
 __all__ += _enums.__all__
 __all__ += _exported.__all__

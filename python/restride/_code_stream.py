@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, _extension
+from ._dtypes import DTYPES
 from ._enums import ChromaSubsampling, ColorSpec, SampleFormat
 from ._errors import Error, NotFoundError
 from ._params import CodeStreamView, Region
-
-DTYPES: tuple[np.dtype[Any], ...] = tuple(np.dtype(t) for t in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"))
 
 
 class CodeStream(_core.CodeStream):
@@ -27,6 +26,7 @@ class CodeStream(_core.CodeStream):
     def __init__(self, source: Any = 0, bitstream_offset: Any = None, limit_images: int = 0, *, pin_memory: bool = True,
                  pre_allocated_size: int | None = None, filename: Any = None, bytes: Any = None, array: Any = None) -> None:  # fmt: skip
         self._source: Any = None
+        _extension.load_entry_points()
         for given in (filename, bytes, array, pre_allocated_size):
             if given is not None:
                 source = given

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, _extension
 from ._batch import slots
 from ._code_stream import CodeStream
 from ._enums import BackendKind
@@ -49,6 +49,7 @@ class _Codec:
                  on_error: str = "none", exact: bool = True) -> None:  # fmt: skip
         self._on_error = self._policy(on_error)
         self.errors: list[Error | None] = []
+        _extension.load_entry_points()
         try:
             self._native: Any = self._native_type(device_id, max_num_cpu_threads, _backend_tuples(backends), options, exact)
         except Error as error:
@@ -325,3 +326,6 @@ def _shared_decoder() -> Decoder:
 @functools.cache
 def _shared_encoder() -> Encoder:
     return Encoder()
+
+
+_extension.on_change += [_shared_decoder.cache_clear, _shared_encoder.cache_clear]

@@ -85,11 +85,17 @@ class InternalError(Error, RuntimeError):
     code = "internal"
 
 
+class ExtensionError(Error, RuntimeError):
+    """A codec from outside the library failed, or did not keep its promises."""
+
+    code = "extension"
+
+
 _BY_CODE = {
     c.code: c
     for c in (
         InvalidArgumentError, UnsupportedError, CorruptError, TruncatedError, LimitExceededError, OutOfMemoryError, IoError,
-        NotFoundError, DeviceError, InternalError,
+        NotFoundError, DeviceError, InternalError, ExtensionError,
     )  # fmt: skip
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._code_stream import DTYPES
+from ._dtypes import DTYPES
 from ._enums import ColorSpec, ImageBufferKind, SampleFormat
 from ._errors import DeviceError, WrongMemoryError
 

@@ -9,9 +9,9 @@
 namespace restride {
 
 const char* name(Errc code) noexcept {
-  static constexpr std::array<const char*, 10> kNames{"invalid_argument", "unsupported",   "corrupt", "truncated",
+  static constexpr std::array<const char*, 11> kNames{"invalid_argument", "unsupported",   "corrupt", "truncated",
                                                       "limit_exceeded",   "out_of_memory", "io",      "not_found",
-                                                      "device",           "internal"};
+                                                      "device",           "internal",      "extension"};
   const auto index = static_cast<std::size_t>(code);
   return index < kNames.size() ? kNames[index] : "unknown";
 }

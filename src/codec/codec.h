@@ -150,7 +150,8 @@ struct MetadataQuery {
 struct Format {
   std::string_view name;                         // nvImageCodec's codec name: "jpeg", "jpeg2k", ...
   std::span<const std::string_view> extensions;  // lower case, with the dot
-  bool (*probe)(ByteSpan bytes) noexcept;        // looks at the first bytes only
+  // Looks at the first bytes only. Null: a codec from outside, which is asked otherwise (codec/external.h).
+  bool (*probe)(ByteSpan bytes) noexcept;
   // Reads headers, no pixels; allocates no more than a small multiple of the header bytes.
   Result<std::unique_ptr<StreamInfo>> (*parse)(ByteSpan bytes, const ParseOptions& options);
   // Appends what the query asks for, in the order in which it is to be listed; null: the format holds no metadata.

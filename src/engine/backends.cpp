@@ -23,6 +23,12 @@ bool allowed(BackendKind kind, const CodecOptions& options) noexcept {
 
 }  // namespace
 
+Error no_codec(const char* what, const Format& format) {
+  return fail(Errc::unsupported, "no %s for %.*s among the backends asked for%s", what,
+              static_cast<int>(format.name.size()), format.name.data(),
+              format.probe ? "" : ", or its codec was registered after this object was made");
+}
+
 Result<std::vector<Candidate>> candidates(const CodecOptions& options, int device) {
   std::vector<Candidate> out;
   const auto add_device_codecs = [&](bool exact) {
@@ -39,6 +45,11 @@ Result<std::vector<Candidate>> candidates(const CodecOptions& options, int devic
     if (allowed(entry.backend, options))
       out.push_back({entry.format, entry.backend, entry.name, false, entry.make_decoder, entry.make_encoder});
   if (device >= 0 && !inexact_first) add_device_codecs(false);
+  if (allowed(BackendKind::cpu_only, options))
+    for_each_external_codec([&](const ExternalCodec& codec) {
+      out.push_back({&codec.format(), BackendKind::cpu_only, codec.implementation(), false, nullptr, nullptr, &codec});
+      return false;
+    });
   if (!out.empty()) return out;
   return fail(Errc::unsupported, "none of the backends asked for is available%s%s",
               device < 0 ? ": this machine has CPU_ONLY; add it to `backends` or leave `backends` out" : "",

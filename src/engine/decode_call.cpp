@@ -64,8 +64,7 @@ Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, co
     return {};
   }
   if (!reason) return reason;
-  return fail(Errc::unsupported, "no decoder for %.*s among the backends asked for",
-              static_cast<int>(request.stream->format->name.size()), request.stream->format->name.data());
+  return no_codec("decoder", *request.stream->format);
 }
 
 // Calls f(band) for the up to four bands of the output that lie outside the picture.

@@ -15,19 +15,19 @@ namespace restride {
 
 struct Decoder::Impl {
   Impl(const CodecOptions& given, int device, std::vector<Candidate> candidates)
-      : options(given), pool(given.max_threads) {
+      : options(given), pool(given.executor ? nullptr : std::make_unique<ThreadPool>(given.max_threads)) {
     environment.candidates = std::move(candidates);
-    environment.executor = &pool;
+    environment.executor = pool ? pool.get() : options.executor;
     environment.scratch = &scratch;
     environment.device = device;
     std::copy_if(options.backends.begin(), options.backends.end(), std::back_inserter(environment.shares),
                  [](const Backend& b) { return b.policy != LoadHintPolicy::ignore && b.load_hint < 1; });
     for (const Candidate& candidate : environment.candidates)
-      environment.decoders.push_back(candidate.make_decoder ? candidate.make_decoder(options) : nullptr);
+      environment.decoders.push_back(candidate.decoder(options));
   }
 
   CodecOptions options;
-  ThreadPool pool;
+  std::unique_ptr<ThreadPool> pool;  // null: the caller's executor
   StatePool<Scratch> scratch;
   StatePool<DecodeCall> calls;
   DecodeEnvironment environment;

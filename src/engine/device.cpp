@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/error_util.h"
+#include "codec/external.h"
 #include "formats/table.h"
 #include "image/convert/pixels.h"
 #include "restride/device.h"
@@ -148,6 +149,28 @@ std::vector<BackendInfo> backends() {
                    entry.make_decoder != nullptr,
                    entry.make_encoder != nullptr,
                    {}});
+  for_each_external_codec([&](const ExternalCodec& codec) {
+    out.push_back({std::string(codec.implementation()),
+                   std::string(codec.format().name),
+                   static_cast<int>(BackendKind::cpu_only),
+                   codec.decodes(),
+                   codec.encodes(),
+                   {}});
+    return false;
+  });
+  return out;
+}
+
+std::vector<LibraryInfo> libraries() {
+  std::vector<LibraryInfo> out;
+  out.push_back({"librestride_cuda", {}, {}, device_runtime() ? std::string() : device_missing_reason()});
+  if (DeviceRuntime* runtime = device_runtime()) {
+    out.back().version = runtime->description();
+    for (const DeviceLibrary& library : runtime->libraries())
+      out.push_back({std::string(library.name), std::string(library.version), std::string(library.path),
+                     std::string(library.missing)});
+  }
+  for (LibraryInfo& library : codec_libraries()) out.push_back(std::move(library));
   return out;
 }
 

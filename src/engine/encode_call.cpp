@@ -100,8 +100,7 @@ Status EncodeCall::choose_encoder(EncodeTask& task, std::size_t from, const Form
     return {};
   }
   if (!reason) return reason;
-  return fail(Errc::unsupported, "no encoder for %.*s among the backends asked for",
-              static_cast<int>(format.name.size()), format.name.data());
+  return no_codec("encoder", format);
 }
 
 void EncodeCall::run(const EncodeEnvironment& environment, std::span<const Image* const> in, const Format& format,

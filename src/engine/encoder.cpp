@@ -21,18 +21,18 @@ namespace restride {
 
 struct Encoder::Impl {
   Impl(const CodecOptions& given, int device, std::vector<Candidate> candidates)
-      : options(given), pool(given.max_threads) {
+      : options(given), pool(given.executor ? nullptr : std::make_unique<ThreadPool>(given.max_threads)) {
     environment.candidates = std::move(candidates);
-    environment.executor = &pool;
+    environment.executor = pool ? pool.get() : options.executor;
     environment.scratch = &scratch;
     environment.spill = &spill;
     environment.device = device;
     for (const Candidate& candidate : environment.candidates)
-      environment.encoders.push_back(candidate.make_encoder ? candidate.make_encoder(options) : nullptr);
+      environment.encoders.push_back(candidate.encoder(options));
   }
 
   CodecOptions options;
-  ThreadPool pool;
+  std::unique_ptr<ThreadPool> pool;  // null: the caller's executor
   StatePool<Scratch> scratch;
   StatePool<Buffer> spill;
   StatePool<EncodeCall> calls;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <string>
 
 #include "base/error_util.h"
+#include "codec/external.h"
 #include "formats/bmp/bmp.h"
 #include "formats/jpeg/jpeg.h"
 #include "formats/jpeg/lossless.h"
@@ -30,22 +32,39 @@ constexpr CodecEntry kCodecs[] = {
     {&pnm::kFormat, BackendKind::cpu_only, "pnm", pnm::make_decoder, pnm::make_encoder},
 };
 
+}  // namespace
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
-}  // namespace
-
 std::span<const CodecEntry> codecs() noexcept { return kCodecs; }
 
-const Format* find_format(std::string_view name) noexcept {
-  for (const CodecEntry& entry : kCodecs) {
-    if (equal_ignoring_case(name, entry.format->name)) return entry.format;
-    for (std::string_view extension : entry.format->extensions)
-      if (equal_ignoring_case(name, extension)) return entry.format;
-  }
+namespace {
+
+bool goes_by(const Format& format, std::string_view name) noexcept {
+  return equal_ignoring_case(name, format.name) ||
+         std::any_of(format.extensions.begin(), format.extensions.end(),
+                     [&](std::string_view extension) { return equal_ignoring_case(name, extension); });
+}
+
+}  // namespace
+
+const Format* find_own_format(std::string_view name) noexcept {
+  for (const CodecEntry& entry : kCodecs)
+    if (goes_by(*entry.format, name)) return entry.format;
   return nullptr;
+}
+
+const Format* find_format(std::string_view name) noexcept {
+  const Format* found = find_own_format(name);
+  if (!found)
+    for_each_external_codec([&](const ExternalCodec& codec) {
+      if (goes_by(codec.format(), name)) found = &codec.format();
+      return found != nullptr;
+    });
+  return found;
 }
 
 std::string_view format_name(const Format& format) noexcept { return format.name; }
@@ -61,8 +80,17 @@ Result<std::unique_ptr<StreamInfo>> parse_stream(ByteSpan bytes, const ParseOpti
     if (info) (*info)->format = entry.format;
     return info;
   }
+  const ExternalCodec* outside = nullptr;
+  std::string others;
+  for_each_external_codec([&](const ExternalCodec& codec) {
+    if (codec.probe(bytes)) outside = &codec;
+    if (codec.decodes()) others += ", " + std::string(codec.format().name);
+    return outside != nullptr;
+  });
+  if (outside) return outside->parse(bytes);
   return fail_at(Errc::unsupported, 0,
-                 "unknown format: the first bytes match none of jpeg, jpeg2k, tiff, png, webp, bmp, pnm");
+                 "unknown format: the first bytes match none of jpeg, jpeg2k, tiff, png, webp, bmp, pnm%s",
+                 others.c_str());
 }
 
 }  // namespace restride

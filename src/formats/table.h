@@ -8,9 +8,9 @@
 
 namespace restride {
 
-// All codecs, in order of preference within a format. Constant.
+// The library's own codecs, in order of preference within a format. Constant.
 std::span<const CodecEntry> codecs() noexcept;
-// The format called `name`, or whose extension it is (any case); nullptr if none.
+// The format, own or from outside, called `name`, or whose extension it is (any case); nullptr if none.
 const Format* find_format(std::string_view name_or_extension) noexcept;
 
 }  // namespace restride
