@@ -46,7 +46,7 @@ std::vector<Form> forms(const Settings& settings, const CodeStream& stream, std:
     const ColorSpec stored = info ? (*info)->spec.color : ColorSpec::unchanged;
     // Few readers expect CMYK in another format than the one where it was.
     const bool inks = stored == ColorSpec::cmyk || stored == ColorSpec::ycck;
-    if (!inks || codec.empty() || (own && *own == codec)) colors.push_back(ColorSpec::unchanged);
+    if (!inks || (own && *own == codec)) colors.push_back(ColorSpec::unchanged);
   }
   if (settings.decode.color != ColorChoice::gray) colors.push_back(ColorSpec::srgb);
   if (settings.decode.color != ColorChoice::rgb) colors.push_back(ColorSpec::gray);

@@ -42,6 +42,19 @@ Names<std::string> codec_names() {
   return out;
 }
 
+// Positionals are shown as what they stand for; which options exclude each other is said by the error.
+class PlainFormatter final : public CLI::Formatter {
+ public:
+  PlainFormatter() { column_width(34); }
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    return positional ? option->get_type_name() : option->get_name(false, true);
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_positional() || option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+  }
+  std::string make_option_usage(const CLI::Option* option) const override { return option->get_type_name(); }
+};
+
 [[noreturn]] void refuse(const std::string& option, const std::string& why) {
   throw CLI::ValidationError(option, why);
 }
@@ -169,7 +182,7 @@ void add_decode_options(CLI::App& app, DecodeSettings& to) {
 }
 
 void add_quality_options(CLI::App& app, EncodeParams& params) {
-  CLI::Option_group* group = app.add_option_group("");
+  CLI::Option_group* group = app.add_option_group("Quality (one of)");
   group->require_option(0, 1);
   const auto set = [&params](QualityType type) {
     return [&params, type](const double& value) {
@@ -295,7 +308,8 @@ void add_file_commands(CLI::App& app, Settings& settings) {
       subcommand(app, settings, "transcode", "From any codec to any codec, files or folders", Command::transcode);
   add_batch_options(*transcode, settings.batch);
   add_encode_options(*transcode, settings.encode);
-  transcode->add_flag("!--no-metadata", settings.encode.keep_metadata, "Drop EXIF, ICC profile and XMP");
+  transcode->add_flag("--no-metadata", [&settings](std::int64_t) { settings.encode.keep_metadata = false; },
+                      "Drop EXIF, ICC profile and XMP");
   add_decode_options(*transcode, settings.decode);
   add_machine_options(*transcode, settings.machine);
 }
@@ -334,7 +348,7 @@ std::unique_ptr<CLI::App> command_line(Settings& settings) {
   app->set_version_flag("--version", std::string("restride ") + version(), "Print the version");
   app->set_help_flag("-h,--help", "Print this help");
   app->require_subcommand(1);
-  app->get_formatter()->column_width(34);
+  app->formatter(std::make_shared<PlainFormatter>());  // before sub-commands, which inherit it
   add_file_commands(*app, settings);
   add_other_commands(*app, settings);
   app->footer("Exit codes: 0 done; 1 some pictures failed; 2 wrong command line; 3 cannot work (no target, disk full,\n"

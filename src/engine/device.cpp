@@ -147,7 +147,7 @@ std::vector<BackendInfo> backends() {
                    static_cast<int>(entry.backend),
                    entry.make_decoder != nullptr,
                    entry.make_encoder != nullptr,
-                   {}});
+                   entry.version ? entry.version() : std::string()});
   return out;
 }
 
