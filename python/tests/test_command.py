@@ -46,7 +46,7 @@ def folder(tmp_path):
         restride.imwrite(root / f"{i}.jpg", picture(shift=i))
     restride.imwrite(root / "below" / "deep.png", picture(channels=1)[..., 0].astype(np.uint16) * 257)
     restride.imwrite(root / "below" / "alpha.png", picture(channels=4))
-    (root / "below" / "cut.jpg").write_bytes((root / "0.jpg").read_bytes()[:400])
+    (root / "below" / "cut.jpg").write_bytes((root / "0.jpg").read_bytes()[:-200])
     (root / "notes.txt").write_text("no picture")
     return root
 
@@ -124,7 +124,7 @@ def test_transcode_a_folder_to(codec, folder, tmp_path):
     assert done.returncode == 1, done.stderr
     lines, summary = report_of(report)
     assert (summary["done"], summary["failed"], summary["not_reached"]) == (6, 1, 0)
-    assert lines["cut.jpg"]["code"] == "truncated" and lines["cut.jpg"]["offset"] == 400
+    assert lines["cut.jpg"]["code"] == "truncated" and lines["cut.jpg"]["offset"] == (folder / "below" / "cut.jpg").stat().st_size
     assert "cut.jpg: truncated" in done.stderr and "6 done, 1 failed" in done.stderr and "1 other files" in done.stderr
     written = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
     extension = CODECS[codec]
@@ -163,7 +163,8 @@ def test_one_file_and_its_options(folder, tmp_path):
         assert done.returncode == 0, done.stderr
         return restride.CodeStream(tmp_path / name)
 
-    assert (restride.imread(tmp_path / "a.png") == pixels).all() if result("a.png") else False
+    result("a.png")
+    assert (restride.imread(tmp_path / "a.png") == pixels).all()
     result("region.png", "--region", "10,5,20,30")
     assert (restride.imread(tmp_path / "region.png") == pixels[5:35, 10:30]).all()
     result("outside.png", "--region", "-4,-2,20,10", "--fill", "9")
@@ -173,7 +174,7 @@ def test_one_file_and_its_options(folder, tmp_path):
     assert result("tiles.jp2", "--lossless", "--tile", "32x16").num_tiles_y == 3
     assert (restride.imread(tmp_path / "tiles.jp2") == pixels).all()
     result("ht.jph", "--ht", "--lossless", "--resolutions", "3", "--block", "32x32", "--progression", "lrcp")
-    assert (restride.imread(tmp_path / "ht.jph") == pixels).all() and b"CAP"[:0] == b""
+    assert (restride.imread(tmp_path / "ht.jph") == pixels).all()
     assert b"\xff\x50" in (tmp_path / "ht.jph").read_bytes()  # the CAP marker of HTJ2K
     assert result("bare.j2k").codec_name == "jpeg2k" and (tmp_path / "bare.j2k").read_bytes()[:4] == b"\xff\x4f\xff\x51"
     small, large = result("q10.jpg", "--quality", "10").size, result("q95.jpg", "-Q", "95").size
@@ -181,7 +182,7 @@ def test_one_file_and_its_options(folder, tmp_path):
     result("420.jpg", "--subsampling", "420", "--progressive", "--optimize")
     assert "4:2:0" in run("info", tmp_path / "420.jpg").stdout and b"\xff\xc2" in (tmp_path / "420.jpg").read_bytes()
     assert result("psnr.jp2", "--psnr", "30").size < result("ratio.jp2", "--size-ratio", "0.9").size
-    assert result("step.jp2", "--quantization-step", "0.05").width == 64
+    assert result("step.jp2", "--ht", "--quantization-step", "0.05").width == 64
     assert result("mct.jp2", "--mct", "--quality", "60").width == 64
     assert result("0.png", "--level", "0").size > result("9.png", "--level", "9").size
     assert result("none.tiff", "--compression", "none").size > result("deflate.tiff", "--compression", "deflate").size
@@ -477,21 +478,23 @@ def test_codecs_and_doctor():
     assert all(name in run("doctor").stdout for name in ("CPU", "GPU", "driver", "jpeg2k"))
 
 
-def flags_in_help(command):
-    return set(re.findall(r"(?<![\w-])--?[a-z0-9][a-z0-9-]*|-[A-Z](?=,)", run(command, "--help").stdout.split("\nOptions:")[1]))
+def flags_of(command):
+    """What --help lists: the names before the description, -q,--quiet."""
+    lines = re.findall(r"^ +((?:-\w,)?--?[\w-]+)\b", run(command, "--help").stdout, re.M)
+    return {flag for line in lines for flag in line.split(",")}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_manual_and_completion_know_every_option(command):
-    flags = {f for f in flags_in_help(command) if re.search(rf"^ +(-\w,)?{re.escape(f)}\b", run(command, "--help").stdout, re.M)}
-    assert "--help" in flags
-    page = run("man").stdout
-    section = re.search(rf"\.SS {command}\n(.*?)(?=\.SS|\.SH)", page, re.S)[1].replace("\\-", "-")
-    assert flags <= set(re.findall(r"\\fB(-[\w-]+)\\fR", section))
-    for shell in ("bash", "zsh", "fish"):
-        script = run("completion", shell).stdout
-        for flag in flags:
-            assert (f"-l {flag[2:]} " if shell == "fish" and flag.startswith("--") else flag) in script, (shell, flag)
+    flags = flags_of(command)
+    assert {"-h", "--help"} <= flags and (command != "transcode" or len(flags) > 30)
+    section = re.search(rf"\.SS {command}\n(.*?)(?=\.SS|\.SH)", run("man").stdout, re.S)[1].replace("\\-", "-")
+    assert flags == set(re.findall(r"\\fB(-[\w-]+)\\fR", section))
+    bash, zsh, fish = (run("completion", shell).stdout for shell in ("bash", "zsh", "fish"))
+    assert flags == set(re.search(rf"^    {command}\)\n      flags='(.*)'", bash, re.M)[1].split())
+    assert flags == set(re.findall(r"\)(-[\w-]+)\[", re.search(rf"^    {command}\)\n(.*?);;", zsh, re.M | re.S)[1]))
+    lines = "".join(line for line in fish.splitlines(True) if f"from {command}'" in line)
+    assert flags == {f"-{s}" for s in re.findall(r" -s (\w)", lines)} | {f"--{name}" for name in re.findall(r" -l ([\w-]+)", lines)}
 
 
 def test_bash_completes(tmp_path):
@@ -517,7 +520,7 @@ def test_other_shells_can_read_their_script(shell, tmp_path):
     if shell == "fish":
         done = subprocess.run(["fish", "-c", "source script; complete -C 'restride transcode --codec we'"], capture_output=True,
                               text=True, cwd=tmp_path, check=True)  # fmt: skip
-        assert done.stdout.split() == ["webp"]
+        assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["webp"]
 
 
 def test_the_manual_page_is_sound():

@@ -97,8 +97,8 @@ Result<Image> wrap(const CodeStream& file, std::size_t offset, const std::array<
 }  // namespace
 
 std::string npy_header(const ImageSpec& spec) {
-  std::string text = format("{'descr': '%s', 'fortran_order': False, 'shape': (%u, %u", kTypes[static_cast<std::size_t>(spec.type)].data(),
-                            spec.height, spec.width);
+  std::string text = format("{'descr': '%s', 'fortran_order': False, 'shape': (%u, %u",
+                            kTypes[static_cast<std::size_t>(spec.type)].data(), spec.height, spec.width);
   if (spec.channels != 1) text += format(", %u", spec.channels);
   text += "), }";
   // Magic, version 1.0, length of the rest, which ends in a newline at a multiple of 64 bytes.
@@ -120,7 +120,8 @@ Result<Image> image_of_npy(const CodeStream& file) {
   if (text.size() < kLong || text.substr(0, kMagic.size()) != kMagic) return corrupt("its first bytes are not NUMPY");
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
   const std::size_t start = byte(6) == 1 ? kShort : kLong;  // versions 2 and 3 have a length of four bytes
-  const std::size_t length = byte(6) == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+  const std::size_t length =
+      byte(6) == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
   if (length > kLongestHeader || length > text.size() - start) return corrupt("its header is cut off");
   const std::string_view header = text.substr(start, length);
   const std::string_view type = value_of(header, "descr");
@@ -129,7 +130,8 @@ Result<Image> image_of_npy(const CodeStream& file) {
   std::array<std::uint32_t, 3> shape{};
   if (Status read = read_shape(value_of(header, "shape"), shape); !read) return read.error();
   for (std::size_t i = 0; i < std::size(kTypes); ++i)
-    if (type.size() > 4 && type.substr(1, 3) == kTypes[i]) return wrap(file, start + length, shape, static_cast<SampleType>(i));
+    if (type.size() > 4 && type.substr(1, 3) == kTypes[i])
+      return wrap(file, start + length, shape, static_cast<SampleType>(i));
   return Error{Errc::unsupported, "samples of type " + std::string(type.substr(0, type.find(','))) +
                                       ": only little-endian integers of 8 to 32 bits and floats are taken"};
 }

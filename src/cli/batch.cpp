@@ -59,8 +59,7 @@ Result<Listing> list_sources(const Settings& settings, const Work& work, std::sp
   const bool arrays = settings.command == Command::encode;
   const auto wanted = [&](std::string_view extension) {
     if (!arrays) return !codec_for(extension).empty();
-    return settings.array.format.empty() ? is_array_extension(extension)
-                                         : extension == "." + settings.array.format;
+    return settings.array.format.empty() ? is_array_extension(extension) : extension == "." + settings.array.format;
   };
   auto listing = list_files(sources, wanted, work.target_is_file ? std::string() : work.target);
   if (listing) find_collisions(*listing, !work.codec.empty() || !work.array_format.empty());

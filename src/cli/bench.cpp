@@ -132,7 +132,9 @@ double megapixels(const ImageSpec& spec) { return static_cast<double>(spec.width
 
 void add_timing(Json& json, const char* key, const Timing& timing, const ImageSpec& spec) {
   json.open(key, '{').add("median_ms", timing.median).add("best_ms", timing.best);
-  json.add("megapixels_per_second", 1000 * megapixels(spec) / std::max(timing.median, 1e-9)).add("calls", timing.calls).close('}');
+  json.add("megapixels_per_second", 1000 * megapixels(spec) / std::max(timing.median, 1e-9))
+      .add("calls", timing.calls)
+      .close('}');
 }
 
 std::string json_of(const std::string& path, const BenchSettings& settings, const Result<Measured>& result) {
@@ -159,8 +161,8 @@ void print(const std::string& path, const Measured& m, bool encode) {
     std::printf("  %s: %.3f ms a picture (best %.3f), %.1f MPixel/s, %zu calls\n", what, t.median, t.best,
                 1000 * megapixels(m.spec) / std::max(t.median, 1e-9), t.calls);
   };
-  std::printf("%s: %u x %u x %u %s, %s\n", path.c_str(), m.spec.width, m.spec.height, m.spec.channels, name(m.spec.type),
-              human_bytes(m.bytes).c_str());
+  std::printf("%s: %u x %u x %u %s, %s\n", path.c_str(), m.spec.width, m.spec.height, m.spec.channels,
+              name(m.spec.type), human_bytes(m.bytes).c_str());
   line("decode", m.decode);
   if (!encode) return;
   line(("encode " + m.encoded_codec).c_str(), m.encode);

@@ -84,9 +84,7 @@ namespace {
 bool fits(const Metadata& profile, const ImageSpec& spec) {
   constexpr std::size_t kAt = 16, kSize = 4;
   if (profile.bytes.size() < kAt + kSize) return false;
-  const char* const wanted = spec.color == ColorSpec::gray   ? "GRAY"
-                             : spec.color == ColorSpec::cmyk ? "CMYK"
-                                                             : "RGB ";
+  const char* const wanted = spec.color == ColorSpec::gray ? "GRAY" : spec.color == ColorSpec::cmyk ? "CMYK" : "RGB ";
   return std::memcmp(profile.bytes.data() + kAt, wanted, kSize) == 0;
 }
 
@@ -114,11 +112,12 @@ void choose_metadata(const Encoder& encoder, const CodeStream& stream, std::stri
     return;
   }
   const auto has = [&](MetadataKind kind) {
-    return std::any_of(encode.metadata.begin(), encode.metadata.end(), [&](const Metadata& m) { return m.kind == kind; });
+    return std::any_of(encode.metadata.begin(), encode.metadata.end(),
+                       [&](const Metadata& m) { return m.kind == kind; });
   };
   for (Metadata& block : *found) {
-    const bool known = block.kind == MetadataKind::exif || block.kind == MetadataKind::icc_profile ||
-                       block.kind == MetadataKind::xmp;
+    const bool known =
+        block.kind == MetadataKind::exif || block.kind == MetadataKind::icc_profile || block.kind == MetadataKind::xmp;
     if (!known || has(block.kind)) continue;
     if (block.kind == MetadataKind::icc_profile && !fits(block, spec)) {
       notes.push_back("ICC profile not kept: it is for other colours than the result's");

@@ -12,10 +12,11 @@ template <class T>
 using Names = std::vector<std::pair<std::string, T>>;
 
 const Names<ChromaSubsampling> kSubsamplings = {
-    {"444", ChromaSubsampling::css_444}, {"422", ChromaSubsampling::css_422}, {"420", ChromaSubsampling::css_420},
-    {"440", ChromaSubsampling::css_440}, {"411", ChromaSubsampling::css_411}, {"410", ChromaSubsampling::css_410},
+    {"444", ChromaSubsampling::css_444},   {"422", ChromaSubsampling::css_422},  {"420", ChromaSubsampling::css_420},
+    {"440", ChromaSubsampling::css_440},   {"411", ChromaSubsampling::css_411},  {"410", ChromaSubsampling::css_410},
     {"410v", ChromaSubsampling::css_410v}, {"gray", ChromaSubsampling::css_gray}};
-const Names<ColorChoice> kColors = {{"keep", ColorChoice::keep}, {"rgb", ColorChoice::rgb}, {"gray", ColorChoice::gray}};
+const Names<ColorChoice> kColors = {
+    {"keep", ColorChoice::keep}, {"rgb", ColorChoice::rgb}, {"gray", ColorChoice::gray}};
 const Names<BackendKind> kBackends = {{"cpu", BackendKind::cpu_only},
                                       {"gpu", BackendKind::gpu_only},
                                       {"hybrid", BackendKind::hybrid_cpu_gpu},
@@ -55,9 +56,7 @@ class PlainFormatter final : public CLI::Formatter {
   std::string make_option_usage(const CLI::Option* option) const override { return option->get_type_name(); }
 };
 
-[[noreturn]] void refuse(const std::string& option, const std::string& why) {
-  throw CLI::ValidationError(option, why);
-}
+[[noreturn]] void refuse(const std::string& option, const std::string& why) { throw CLI::ValidationError(option, why); }
 
 // An option that takes one of `names`; help, completion and manual show them as its type, "a|b|c".
 template <class T, class Set>
@@ -135,12 +134,15 @@ void add_machine_options(CLI::App& app, MachineSettings& to) {
       ->type_name("auto|cpu|N");
   app.add_option("--threads", options.max_threads, "CPU threads; 0: one a logical core")->type_name("N");
   choice(app, "--backends", kBackends, "Use codecs of this kind only; may be given several times",
-         [&options](BackendKind kind) { options.backends.push_back({kind, 1.0F, LoadHintPolicy::fixed}); })
+         [&options](BackendKind kind) {
+           options.backends.push_back({kind, 1.0F, LoadHintPolicy::fixed});
+         })
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->expected(1)
       ->allow_extra_args(false);
-  app.add_flag("--inexact", [&options](std::int64_t) { options.exact = false; },
-               "Allow GPU codecs that round differently from the CPU's where they are faster");
+  app.add_flag(
+      "--inexact", [&options](std::int64_t) { options.exact = false; },
+      "Allow GPU codecs that round differently from the CPU's where they are faster");
   app.add_option("--codec-options", options.options,
                  "Options of codecs, for example \":fancy_upsampling=0\"; unknown ones are ignored")
       ->type_name("TEXT");
@@ -160,7 +162,9 @@ void add_decode_options(CLI::App& app, DecodeSettings& to) {
          "Halve the size N times while decoding (JPEG, JPEG 2000, TIFF with overviews)")
       ->type_name("N");
   pair_option(app, "--fit", "Halve the size until the picture is this large at most",
-              [&to](std::uint32_t w, std::uint32_t h) { to.fit = {w, h}; });
+              [&to](std::uint32_t w, std::uint32_t h) {
+                to.fit = {w, h};
+              });
   app.add_option_function<std::string>(
          "--region",
          [&to](const std::string& given) {
@@ -196,12 +200,14 @@ void add_quality_options(CLI::App& app, EncodeParams& params) {
   group->add_option_function<double>("--psnr", set(QualityType::psnr), "JPEG 2000: peak signal-to-noise ratio in dB")
       ->check(CLI::PositiveNumber.description(""))
       ->type_name("DB");
-  group->add_option_function<double>("--size-ratio", set(QualityType::size_ratio),
-                                     "JPEG 2000: compressed size by raw size, more than 0, at most 1")
+  group
+      ->add_option_function<double>("--size-ratio", set(QualityType::size_ratio),
+                                    "JPEG 2000: compressed size by raw size, more than 0, at most 1")
       ->check(CLI::Range(0.0, 1.0).description(""))
       ->type_name("R");
-  group->add_option_function<double>("--quantization-step", set(QualityType::quantization_step),
-                                     "JPEG 2000: base quantisation step")
+  group
+      ->add_option_function<double>("--quantization-step", set(QualityType::quantization_step),
+                                    "JPEG 2000 with --ht: base quantisation step")
       ->check(CLI::PositiveNumber.description(""))
       ->type_name("S");
   CLI::Option* lossless = group->add_flag(
@@ -236,7 +242,9 @@ void add_encode_options(CLI::App& app, EncodeSettings& to) {
   app.add_option("--resolutions", params.jpeg2k.num_resolutions, "JPEG 2000: number of resolutions; 6 if not given")
       ->type_name("N");
   pair_option(app, "--block", "JPEG 2000: code-block size; 64x64 if not given",
-              [&params](std::uint32_t w, std::uint32_t h) { params.jpeg2k.code_block_size = {w, h}; });
+              [&params](std::uint32_t w, std::uint32_t h) {
+                params.jpeg2k.code_block_size = {w, h};
+              });
   choice(app, "--progression", kProgressions, "JPEG 2000: progression order",
          [&params](Jpeg2kProgression value) { params.jpeg2k.progression = value; });
   choice(app, "--bitstream", kBitstreams, "JPEG 2000: with boxes around it, or the bare code stream",
@@ -244,8 +252,8 @@ void add_encode_options(CLI::App& app, EncodeSettings& to) {
            to.params.jpeg2k.bitstream = value;
            to.bitstream_given = true;
          });
-  app.add_flag("--mct", [&params](std::int64_t) { params.jpeg2k.mct_mode = 1; },
-               "JPEG 2000: multiple component transform");
+  app.add_flag(
+      "--mct", [&params](std::int64_t) { params.jpeg2k.mct_mode = 1; }, "JPEG 2000: multiple component transform");
   choice(app, "--compression", kCompressions, "TIFF: compression",
          [&params](TiffCompression value) { params.tiff_compression = value; });
 }
@@ -276,10 +284,13 @@ CLI::App* subcommand(CLI::App& app, Settings& settings, const char* name, const 
 
 void add_file_commands(CLI::App& app, Settings& settings) {
   CLI::App* info = subcommand(app, settings, "info", "Say what files hold, from their headers", Command::info);
-  info->add_option("paths", settings.info.paths, "Files or folders; - reads standard input")->required()->type_name("FILE...");
+  info->add_option("paths", settings.info.paths, "Files or folders; - reads standard input")
+      ->required()
+      ->type_name("FILE...");
   info->add_flag("--json", settings.info.json, "One JSON array, an object a file");
 
-  CLI::App* decode = subcommand(app, settings, "decode", "Decode into arrays: .npy files or raw samples", Command::decode);
+  CLI::App* decode =
+      subcommand(app, settings, "decode", "Decode into arrays: .npy files or raw samples", Command::decode);
   add_batch_options(*decode, settings.batch);
   choice(*decode, "--format", kArrayFormats, "What to write; else by the target's extension, else npy",
          [&settings](const std::string& value) { settings.array.format = value; });
@@ -308,14 +319,16 @@ void add_file_commands(CLI::App& app, Settings& settings) {
       subcommand(app, settings, "transcode", "From any codec to any codec, files or folders", Command::transcode);
   add_batch_options(*transcode, settings.batch);
   add_encode_options(*transcode, settings.encode);
-  transcode->add_flag("--no-metadata", [&settings](std::int64_t) { settings.encode.keep_metadata = false; },
-                      "Drop EXIF, ICC profile and XMP");
+  transcode->add_flag(
+      "--no-metadata", [&settings](std::int64_t) { settings.encode.keep_metadata = false; },
+      "Drop EXIF, ICC profile and XMP");
   add_decode_options(*transcode, settings.decode);
   add_machine_options(*transcode, settings.machine);
 }
 
 void add_other_commands(CLI::App& app, Settings& settings) {
-  CLI::App* bench = subcommand(app, settings, "bench", "Time decoding, and encoding, of files held in memory", Command::bench);
+  CLI::App* bench =
+      subcommand(app, settings, "bench", "Time decoding, and encoding, of files held in memory", Command::bench);
   bench->add_option("paths", settings.bench.paths, "Files or folders")->required()->type_name("FILE...");
   bench->add_option("--seconds", settings.bench.seconds, "How long to measure each, 1 if not given")
       ->check(CLI::Range(0.001, 3600.0).description(""))
@@ -332,12 +345,15 @@ void add_other_commands(CLI::App& app, Settings& settings) {
 
   CLI::App* codecs = subcommand(app, settings, "codecs", "List formats, extensions and codecs", Command::codecs);
   codecs->add_flag("--json", settings.json, "As JSON");
-  CLI::App* doctor = subcommand(app, settings, "doctor", "Say what was found: CPU, GPU, libraries; and what to install for more",
-                                Command::doctor);
+  CLI::App* doctor =
+      subcommand(app, settings, "doctor", "Say what was found: CPU, GPU, libraries; and what to install for more",
+                 Command::doctor);
   doctor->add_flag("--json", settings.json, "As JSON");
-  CLI::App* completion = subcommand(app, settings, "completion", "Print a completion script for a shell", Command::completion);
-  choice(*completion, "shell", kShells, "Which shell", [&settings](const std::string& value) { settings.shell = value; })
-      ->required();
+  CLI::App* completion =
+      subcommand(app, settings, "completion", "Print a completion script for a shell", Command::completion);
+  choice(*completion, "shell", kShells, "Which shell", [&settings](const std::string& value) {
+    settings.shell = value;
+  })->required();
   subcommand(app, settings, "man", "Print this command's manual page, in roff", Command::man);
 }
 
@@ -351,8 +367,9 @@ std::unique_ptr<CLI::App> command_line(Settings& settings) {
   app->formatter(std::make_shared<PlainFormatter>());  // before sub-commands, which inherit it
   add_file_commands(*app, settings);
   add_other_commands(*app, settings);
-  app->footer("Exit codes: 0 done; 1 some pictures failed; 2 wrong command line; 3 cannot work (no target, disk full,\n"
-              "no device); 130 stopped by Ctrl-C.");
+  app->footer(
+      "Exit codes: 0 done; 1 some pictures failed; 2 wrong command line; 3 cannot work (no target, disk full,\n"
+      "no device); 130 stopped by Ctrl-C.");
   return app;
 }
 

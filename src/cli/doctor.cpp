@@ -64,7 +64,8 @@ std::string value_in(const std::string& path, const std::string& key) {
 unsigned usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : std::thread::hardware_concurrency();
+  return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set))
+                                                       : std::thread::hardware_concurrency();
 }
 
 // What the NVIDIA driver says of itself under /proc; there without CUDA too.
@@ -130,7 +131,8 @@ std::vector<std::string> Findings::advice() const {
     out.push_back("the GPU: " + no_device);
   if (devices > 0) {
     if (!has_backend(all, "nvjpeg2k")) out.push_back("JPEG 2000 on the GPU: pip install nvidia-nvjpeg2k-cu13");
-    if (!has_backend(all, "nvtiff")) out.push_back("TIFF on the GPU: pip install nvidia-nvtiff-cu13 nvidia-nvcomp-cu13");
+    if (!has_backend(all, "nvtiff"))
+      out.push_back("TIFF on the GPU: pip install nvidia-nvtiff-cu13 nvidia-nvcomp-cu13");
     if (!has_backend(all, "nvjpeg")) out.push_back("progressive JPEG on the GPU: pip install nvidia-nvjpeg");
   }
   return out;
@@ -163,8 +165,8 @@ int run_doctor(const Settings& settings) {
     return kDone;
   }
   std::printf("restride  %s\n", version());
-  std::printf("CPU       %s, %u usable, %s memory\n", found.cpu.empty() ? "unknown model" : found.cpu.c_str(), found.cpus,
-              human_bytes(found.memory).c_str());
+  std::printf("CPU       %s, %u usable, %s memory\n", found.cpu.empty() ? "unknown model" : found.cpu.c_str(),
+              found.cpus, human_bytes(found.memory).c_str());
   std::printf("          %s\n", joined(found.features, "no SIMD features known").c_str());
   if (found.devices > 0)
     std::printf("GPU       %d usable: %s\n", found.devices, joined(found.gpus, "unknown model").c_str());

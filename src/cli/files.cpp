@@ -30,8 +30,8 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Status list_folder(const std::string& root, const std::function<bool(std::string_view)>& wanted,
-                   const fs::path& except, Listing& to) {
+Status list_folder(const std::string& root, const std::function<bool(std::string_view)>& wanted, const fs::path& except,
+                   Listing& to) {
   std::error_code error;
   const fs::path base(root);
   fs::recursive_directory_iterator at(base, error), end;
@@ -115,12 +115,14 @@ bool is_folder(const std::string& path) noexcept {
 }
 
 bool same_file(const std::string& a, const std::string& b) noexcept {
-  struct stat x {}, y {};
+  struct stat x {
+  }, y{};
   return ::stat(a.c_str(), &x) == 0 && ::stat(b.c_str(), &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 bool up_to_date(const std::string& target, const std::string& source) noexcept {
-  struct stat to {}, from {};
+  struct stat to {
+  }, from{};
   if (::stat(target.c_str(), &to) != 0 || !S_ISREG(to.st_mode) || ::stat(source.c_str(), &from) != 0) return false;
   return to.st_mtim.tv_sec != from.st_mtim.tv_sec ? to.st_mtim.tv_sec > from.st_mtim.tv_sec
                                                   : to.st_mtim.tv_nsec >= from.st_mtim.tv_nsec;

@@ -17,8 +17,8 @@ struct Item {
   std::uint32_t root = 0;  // index into Listing::roots
   std::string relative;    // below the root
   std::uint64_t bytes = 0;
-  bool missing = false;    // named, but not there
-  bool collides = false;   // an item before it has the same target
+  bool missing = false;   // named, but not there
+  bool collides = false;  // an item before it has the same target
 };
 
 // Memory: the names, and nothing else that grows with their number.
@@ -27,7 +27,7 @@ struct Listing {
   std::vector<Item> items;    // sorted by the name of their target
   std::uint64_t ignored = 0;  // files in folders with another extension
   std::uint64_t bytes = 0;
-  bool folders = false;       // some source is a folder
+  bool folders = false;  // some source is a folder
 
   std::string source(const Item& item) const;
 };
@@ -39,7 +39,7 @@ Result<Listing> list_files(std::span<const std::string> paths, const std::functi
 // Sorts by target and marks items whose target another has. With `same_extension` all get one, else each keeps its own.
 void find_collisions(Listing& listing, bool same_extension);
 
-std::string_view extension_of(std::string_view path) noexcept;     // ".jpg", as written; empty: none
+std::string_view extension_of(std::string_view path) noexcept;  // ".jpg", as written; empty: none
 std::string_view without_extension(std::string_view path) noexcept;
 bool is_folder(const std::string& path) noexcept;
 bool same_file(const std::string& a, const std::string& b) noexcept;
@@ -60,7 +60,8 @@ struct WriteFailure {
   bool full = false;
 };
 
-// Writes `parts`, one after the other, beside `path` and renames; "-": to standard output. Nothing is left of a failure.
+// Writes `parts`, one after the other, beside `path` and renames; "-": to standard output. Nothing is left of a
+// failure.
 std::optional<WriteFailure> write_whole(const std::string& path, std::span<const std::span<const std::byte>> parts);
 
 }  // namespace restride::cli

@@ -95,12 +95,16 @@ std::string bash(const CLI::App& app) {
          "_restride() {\n"
          "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags='' words=''\n"
          "  if ((COMP_CWORD == 1)); then\n"
-         "    COMPREPLY=($(compgen -W '" + joined(names, " ") + " --help --version' -- \"$word\"))\n"
+         "    COMPREPLY=($(compgen -W '" +
+         joined(names, " ") +
+         " --help --version' -- \"$word\"))\n"
          "    return\n"
          "  fi\n"
-         "  case ${COMP_WORDS[1]}:$before in\n" + values +
+         "  case ${COMP_WORDS[1]}:$before in\n" +
+         values +
          "  esac\n"
-         "  case ${COMP_WORDS[1]} in\n" + cases +
+         "  case ${COMP_WORDS[1]} in\n" +
+         cases +
          "  esac\n"
          "  if [[ $word == -* ]]; then\n"
          "    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
@@ -116,7 +120,8 @@ std::string bash(const CLI::App& app) {
 // Text inside the brackets of a zsh option specification.
 std::string zsh_text(const std::string& text) {
   std::string out;
-  for (const char c : shell_text(text)) out += (c == '[' || c == ']' || c == ':') ? std::string("\\") + c : std::string(1, c);
+  for (const char c : shell_text(text))
+    out += (c == '[' || c == ']' || c == ':') ? std::string("\\") + c : std::string(1, c);
   return out;
 }
 
@@ -136,12 +141,14 @@ std::string zsh(const CLI::App& app) {
         cases += " \\\n        '(" + joined(flags, " ") + ")" + flag + "[" + zsh_text(option->get_description()) + "]" +
                  (takes_value(*option) ? ":value" + action(*option) : "") + "'";
     }
-    for (const CLI::Option* option : options.positionals) cases += " \\\n        '*:" + zsh_text(option->get_name()) + action(*option) + "'";
+    for (const CLI::Option* option : options.positionals)
+      cases += " \\\n        '*:" + zsh_text(option->get_name()) + action(*option) + "'";
     cases += " ;;\n";
   }
   return "#compdef restride\n"
          "_restride() {\n"
-         "  local -a commands=(\n" + described +
+         "  local -a commands=(\n" +
+         described +
          "  )\n"
          "  if ((CURRENT == 2)); then\n"
          "    _describe command commands\n"
@@ -150,7 +157,8 @@ std::string zsh(const CLI::App& app) {
          "  local command=$words[2]\n"
          "  shift words\n"
          "  ((CURRENT--))\n"
-         "  case $command in\n" + cases +
+         "  case $command in\n" +
+         cases +
          "  esac\n"
          "}\n"
          "_restride \"$@\"\n";
@@ -160,7 +168,8 @@ std::string fish(const CLI::App& app) {
   std::string out = "# fish completion for restride\n";
   for (const CLI::App* sub : commands(app)) {
     const std::string& name = sub->get_name();
-    out += "complete -c restride -n __fish_use_subcommand -f -a " + name + " -d '" + shell_text(sub->get_description()) + "'\n";
+    out += "complete -c restride -n __fish_use_subcommand -f -a " + name + " -d '" +
+           shell_text(sub->get_description()) + "'\n";
     const std::string prefix = "complete -c restride -n '__fish_seen_subcommand_from " + name + "'";
     const Options options = options_of(*sub);
     for (const CLI::Option* option : options.flags) {
@@ -187,7 +196,7 @@ std::string roff(const std::string& text) {
       out += "\\-";
     else
       out += c;
-    }
+  }
   if (!out.empty() && (out[0] == '.' || out[0] == '\'')) out.insert(0, "\\&");
   return out;
 }
@@ -211,8 +220,9 @@ std::string completion(const CLI::App& app, const std::string& shell) {
 }
 
 std::string manual_page(const CLI::App& app) {
-  std::string out = ".TH RESTRIDE 1 \"\" \"restride " + roff(version()) + "\" \"User commands\"\n.SH NAME\nrestride \\- " +
-                    roff(app.get_description()) + "\n.SH SYNOPSIS\n.B restride\n\\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIPATH\\fR]...\n";
+  std::string out = ".TH RESTRIDE 1 \"\" \"restride " + roff(version()) +
+                    "\" \"User commands\"\n.SH NAME\nrestride \\- " + roff(app.get_description()) +
+                    "\n.SH SYNOPSIS\n.B restride\n\\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIPATH\\fR]...\n";
   out += ".SH COMMANDS\n";
   for (const CLI::App* sub : commands(app)) {
     out += ".SS " + roff(sub->get_name()) + "\n" + roff(sub->get_description()) + ".\n";
@@ -220,8 +230,9 @@ std::string manual_page(const CLI::App& app) {
     for (const CLI::Option* option : options.positionals) out += roff_option(*option);
     for (const CLI::Option* option : options.flags) out += roff_option(*option);
   }
-  out += ".SH FILES\nResults are written beside their target and renamed: a target is complete or not there. "
-         "Formats that hold no metadata drop it.\n";
+  out +=
+      ".SH FILES\nResults are written beside their target and renamed: a target is complete or not there. "
+      "Formats that hold no metadata drop it.\n";
   out += ".SH EXIT STATUS\n";
   for (const auto& [code, text] : std::vector<std::pair<const char*, const char*>>{
            {"0", "All was done, or skipped by \\-\\-resume."},
@@ -230,8 +241,9 @@ std::string manual_page(const CLI::App& app) {
            {"3", "Nothing more can be done: no target folder, disk full, no such device."},
            {"130, 143", "Stopped by SIGINT (Ctrl\\-C) or SIGTERM; \\-\\-resume goes on."}})
     out += std::string(".TP\n.B ") + code + "\n" + text + "\n";
-  out += ".SH ENVIRONMENT\n.TP\n.B RESTRIDE_CUDA_LIBRARY_PATH\nFolders, separated by colons, in which NVIDIA's codec "
-         "libraries are looked for first.\n";
+  out +=
+      ".SH ENVIRONMENT\n.TP\n.B RESTRIDE_CUDA_LIBRARY_PATH\nFolders, separated by colons, in which NVIDIA's codec "
+      "libraries are looked for first.\n";
   return out;
 }
 

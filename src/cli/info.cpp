@@ -71,14 +71,16 @@ Status describe_json(const CodeStream& stream, Json& json) {
   }
   const Extras extras = extras_of(stream);
   json.open("metadata", '[');
-  for (const Metadata& m : extras.metadata) json.open('{').add("kind", name(m.kind)).add("bytes", m.bytes.size()).close('}');
+  for (const Metadata& m : extras.metadata)
+    json.open('{').add("kind", name(m.kind)).add("bytes", m.bytes.size()).close('}');
   json.close(']');
   if (!extras.problem.empty()) json.add("metadata_error", extras.problem);
   return {};
 }
 
 std::string image_line(const ImageInfo& info) {
-  std::string out = format("%u x %u, %s, %s", info.spec.width, info.spec.height, name(info.spec.color), type_text(info.spec).c_str());
+  std::string out =
+      format("%u x %u, %s, %s", info.spec.width, info.spec.height, name(info.spec.color), type_text(info.spec).c_str());
   if (info.subsampling != ChromaSubsampling::unsupported && info.spec.channels > 1)
     out += format(", %s", name(info.subsampling));
   if (info.tiles && (info.tiles->tiles_x > 1 || info.tiles->tiles_y > 1))
@@ -102,7 +104,8 @@ Status describe_text(const CodeStream& stream, std::string& out) {
     view.image_idx = i;
     const auto page = stream.sub(view);
     const auto page_info = page ? page->info() : Result<const ImageInfo*>(page.error());
-    out += format("  page %u: %s\n", i, page_info ? image_line(**page_info).c_str() : page_info.error().describe().c_str());
+    out += format("  page %u: %s\n", i,
+                  page_info ? image_line(**page_info).c_str() : page_info.error().describe().c_str());
   }
   const Extras extras = extras_of(stream);
   for (std::size_t i = 0; i < extras.metadata.size(); ++i)

@@ -69,8 +69,8 @@ class Lane {
   // A picture on its way. Everything in it is used again by the next one.
   struct Slot {
     Outcome outcome;
-    CodeStream source;        // the part asked for
-    Image image, array;       // decoded pixels, or an array file's
+    CodeStream source;   // the part asked for
+    Image image, array;  // decoded pixels, or an array file's
     CodeStream encoded;
     std::string codec;
     DecodeParams decode;
@@ -97,8 +97,8 @@ class Lane {
 
   Work& work_;
   std::vector<Slot> slots_;
-  std::size_t count_ = 0;     // slots of this batch
-  bool carried_ = false;      // slots_[count_] is open and did not fit the batch
+  std::size_t count_ = 0;  // slots of this batch
+  bool carried_ = false;   // slots_[count_] is open and did not fit the batch
   // Arguments of a call, kept for the next.
   std::vector<const CodeStream*> in_;
   std::vector<Image*> images_;

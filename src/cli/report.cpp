@@ -13,7 +13,7 @@
 namespace restride::cli {
 namespace {
 
-constexpr std::size_t kListedFailures = 50;  // in the summary; the report has them all
+constexpr std::size_t kListedFailures = 50;        // in the summary; the report has them all
 constexpr double kBarEvery = 0.1, kLineEvery = 5;  // seconds
 
 unsigned long long number(std::uint64_t n) { return n; }
@@ -99,8 +99,9 @@ void Report::write_line(const Outcome& outcome) {
 std::string Report::progress_text(double seconds, int columns) const {
   const std::uint64_t passed = done_ + skipped_ + failed_;
   // By bytes, since pictures differ in size; what was skipped took no time.
-  const double share = bytes_ ? static_cast<double>(bytes_passed_) / static_cast<double>(bytes_)
-                              : static_cast<double>(passed) / static_cast<double>(std::max<std::uint64_t>(pictures_, 1));
+  const double share = bytes_
+                           ? static_cast<double>(bytes_passed_) / static_cast<double>(bytes_)
+                           : static_cast<double>(passed) / static_cast<double>(std::max<std::uint64_t>(pictures_, 1));
   std::string text = format(" %llu/%llu  %.0f%%", number(passed), number(pictures_), 100 * std::min(1.0, share));
   const double worked = static_cast<double>(done_ + failed_);
   if (seconds > 0 && worked > 0)

@@ -21,9 +21,9 @@ struct Outcome {
   Kind kind = Kind::done;
   std::string source, target;
   std::uint64_t bytes_in = 0, bytes_out = 0;
-  ImageSpec spec;                // of the pixels written
+  ImageSpec spec;                  // of the pixels written
   std::vector<std::string> notes;  // what was left out
-  Error error;                   // failed: why
+  Error error;                     // failed: why
 };
 
 // Thread-safe. Everything for people goes to standard error.

@@ -45,7 +45,7 @@ struct EncodeSettings {
 
 // Pixels without a format: .npy says its shape and type itself, .raw does not.
 struct ArraySettings {
-  std::string format;                   // "npy", "raw" or empty: by extension
+  std::string format;                    // "npy", "raw" or empty: by extension
   std::array<std::uint32_t, 3> shape{};  // of raw input: height, width, channels
   SampleType type = SampleType::u8;
 };
@@ -85,8 +85,8 @@ struct Settings {
   BatchSettings batch;
   InfoSettings info;
   BenchSettings bench;
-  bool json = false;   // codecs, doctor
-  std::string shell;   // completion
+  bool json = false;  // codecs, doctor
+  std::string shell;  // completion
 };
 
 int run_info(const Settings& settings);

@@ -17,8 +17,8 @@ const char* name(ChromaSubsampling subsampling) noexcept;
 const char* name(BackendKind kind) noexcept;
 const char* name(MetadataKind kind) noexcept;
 
-std::string human_bytes(std::uint64_t bytes);     // "1.5 MB", powers of 1000 as df -H has them
-std::string human_seconds(double seconds);        // "0:09", "1:02:03"
+std::string human_bytes(std::uint64_t bytes);  // "1.5 MB", powers of 1000 as df -H has them
+std::string human_seconds(double seconds);     // "0:09", "1:02:03"
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 
 // "text" with quotes, valid whatever the bytes: what is no UTF-8 becomes U+FFFD.

@@ -78,8 +78,8 @@ std::size_t Deflater::zlib(std::span<const std::byte> in, std::span<std::byte> o
 }
 
 std::string library_versions() {
-  return "libdeflate " + std::string(LIBDEFLATE_VERSION_STRING) + ", ISA-L " + std::to_string(ISAL_MAJOR_VERSION) + "." +
-         std::to_string(ISAL_MINOR_VERSION) + "." + std::to_string(ISAL_PATCH_VERSION);
+  return "libdeflate " + std::string(LIBDEFLATE_VERSION_STRING) + ", ISA-L " + std::to_string(ISAL_MAJOR_VERSION) +
+         "." + std::to_string(ISAL_MINOR_VERSION) + "." + std::to_string(ISAL_PATCH_VERSION);
 }
 
 }  // namespace restride::deflate

@@ -160,7 +160,8 @@ std::vector<FormatInfo> formats() {
   for (const CodecEntry& entry : codecs()) {
     const Format& format = *entry.format;
     if (!out.empty() && out.back().name == format.name) continue;
-    out.push_back({std::string(format.name), {format.extensions.begin(), format.extensions.end()}, format.embed != nullptr});
+    out.push_back(
+        {std::string(format.name), {format.extensions.begin(), format.extensions.end()}, format.embed != nullptr});
   }
   return out;
 }
