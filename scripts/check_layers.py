@@ -30,6 +30,8 @@ def complaints(root: pathlib.Path) -> list[str]:
             continue
         name = file.relative_to(source).as_posix()
         room = room_of(name)
+        if room == "cli":  # a user's program that happens to lie here; see below
+            continue
         for number, line in enumerate(file.read_text().splitlines(), 1):
             found = INCLUDE.match(line)
             if not found or found[1].startswith("restride/"):
@@ -43,8 +45,8 @@ def complaints(root: pathlib.Path) -> list[str]:
                 out.append(f"{where}: {room} may not include {target}")
             elif room == other == "formats" and target.count("/") > 1 and target.split("/")[1] != name.split("/")[1]:
                 out.append(f"{where}: a format may not include another format ({target})")
-    for folder in ("cli", "bench", "examples"):
-        for file in (root / folder).rglob("*.cpp"):
+    for folder in ("src/cli", "bench", "examples"):
+        for file in sorted((root / folder).rglob("*.cpp")) + sorted((root / folder).rglob("*.h")):
             for number, line in enumerate(file.read_text().splitlines(), 1):
                 found = INCLUDE.match(line)
                 if found and not found[1].startswith("restride/") and not (file.parent / found[1]).exists():

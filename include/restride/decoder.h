@@ -29,6 +29,10 @@ class RESTRIDE_API Decoder {
   void decode(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
               const DecodeParams& params = {}, Stream stream = {});
 
+  // The same with parameters for each image; params has the length of the other spans.
+  void decode_each(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
+                   std::span<const DecodeParams> params, Stream stream = {});
+
   Status decode(const CodeStream& in, Image& out, const DecodeParams& params = {}, Stream stream = {});
 
   // The same into a new image.

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "restride/code_stream.h"
 #include "restride/error.h"
@@ -28,6 +29,14 @@ class RESTRIDE_API Encoder {
   void encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
               std::span<Status> statuses, const EncodeParams& params = {}, Stream stream = {});
 
+  // The same with parameters for each image, for example its own metadata; params has the length of the other spans.
+  void encode_each(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
+                   std::span<Status> statuses, std::span<const EncodeParams> params, Stream stream = {});
+
+  // Whether an image of `spec` can be encoded so, and the reason if not, without pixels: what encode() would refuse
+  // before it starts. Thread-safe.
+  Status check(const ImageSpec& spec, std::string_view codec, const EncodeParams& params = {}) const;
+
   Status encode(const Image& in, std::string_view codec, CodeStream& out, const EncodeParams& params = {},
                 Stream stream = {});
 
@@ -50,5 +59,14 @@ class RESTRIDE_API Encoder {
 
 // The codec's name for "jpeg", ".jpg", ".JPG", ...; empty where there is none.
 RESTRIDE_API std::string_view codec_for(std::string_view name_or_extension) noexcept;
+
+struct FormatInfo {
+  std::string name;                     // "jpeg"
+  std::vector<std::string> extensions;  // lower case, with the dot; the usual one first
+  bool holds_metadata = false;          // EncodeParams::metadata can be written
+};
+
+// Every format of this library.
+RESTRIDE_API std::vector<FormatInfo> formats();
 
 }  // namespace restride

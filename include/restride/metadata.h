@@ -9,6 +9,7 @@
 
 #include "restride/error.h"
 #include "restride/export.h"
+#include "restride/types.h"
 
 namespace restride {
 
@@ -72,6 +73,10 @@ struct Metadata {
 // limit_exceeded for a damaged block; unsupported for tags of a file that is no TIFF. Thread-safe.
 RESTRIDE_API Result<std::vector<Metadata>> read_metadata(const CodeStream& stream,
                                                          std::optional<MetadataKind> kind = std::nullopt);
+
+// Makes an EXIF block say `orientation` where it says any; normal for pixels that were turned upright. invalid_argument
+// for another kind of block; corrupt where its first directory is damaged, and then it is unchanged.
+RESTRIDE_API Status set_orientation(Metadata& exif, Orientation orientation);
 
 // One TIFF tag of the stream's image, absent where the directory lacks it.
 RESTRIDE_API Result<std::optional<Metadata>> read_tiff_tag(const CodeStream& stream, std::uint16_t id);

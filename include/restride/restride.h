@@ -14,3 +14,4 @@
 #include "restride/metadata.h"
 #include "restride/params.h"
 #include "restride/types.h"
+#include "restride/version.h"

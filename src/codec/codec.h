@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -167,6 +168,7 @@ struct CodecEntry {
   std::string_view name;                                                        // for messages: "libjpeg-turbo"
   std::unique_ptr<FormatDecoder> (*make_decoder)(const CodecOptions& options);  // null: cannot decode
   std::unique_ptr<FormatEncoder> (*make_encoder)(const CodecOptions& options);  // null: cannot encode
+  std::string (*version)() = nullptr;  // of the library behind it, where there is one
 };
 
 // Value of "name=" in CodecOptions::options (last one wins, a "module:" prefix of `module` or none), or `fallback`.

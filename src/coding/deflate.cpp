@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coding/deflate.h"
 
-#include <isa-l/igzip_lib.h>
+#include <isa-l.h>
 #include <libdeflate.h>
 
 #include <algorithm>
@@ -75,6 +75,11 @@ std::size_t Deflater::bound(std::size_t size) noexcept { return libdeflate_zlib_
 std::size_t Deflater::zlib(std::span<const std::byte> in, std::span<std::byte> out) noexcept {
   if (!compressor_) return 0;
   return libdeflate_zlib_compress(compressor_, in.data(), in.size(), out.data(), out.size());
+}
+
+std::string library_versions() {
+  return "libdeflate " + std::string(LIBDEFLATE_VERSION_STRING) + ", ISA-L " + std::to_string(ISAL_MAJOR_VERSION) +
+         "." + std::to_string(ISAL_MINOR_VERSION) + "." + std::to_string(ISAL_PATCH_VERSION);
 }
 
 }  // namespace restride::deflate

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 struct libdeflate_compressor;
 struct libdeflate_decompressor;
@@ -62,5 +63,8 @@ class Deflater {
  private:
   libdeflate_compressor* compressor_;
 };
+
+// "libdeflate 1.14, ISA-L 2.30.0": those of the headers.
+std::string library_versions();
 
 }  // namespace restride::deflate

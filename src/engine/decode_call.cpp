@@ -130,7 +130,7 @@ Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, 
 }
 
 void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeStream* const> in,
-                     std::span<Image* const> out, std::span<Status> statuses, const DecodeParams& params,
+                     std::span<Image* const> out, std::span<Status> statuses, ParamsOf<DecodeParams> params,
                      Stream stream) {
   const std::size_t n = in.size();
   environment_ = &environment;
@@ -150,8 +150,8 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
     }
     tasks_[i].out = out[i];
     tasks_[i].job.request.rounds = rounds;
-    statuses[i] = prepare_task(environment, *in[i], params, out[i]->memory() == Memory::device, tasks_[i]);
-    if (statuses[i] && params.exact_shape) statuses[i] = check_shape(tasks_[i].geometry.output, out[i]->spec());
+    statuses[i] = prepare_task(environment, *in[i], params[i], out[i]->memory() == Memory::device, tasks_[i]);
+    if (statuses[i] && params[i].exact_shape) statuses[i] = check_shape(tasks_[i].geometry.output, out[i]->spec());
   });
   for (std::size_t i = 0; i < n; ++i)
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
@@ -160,7 +160,7 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
     attempt(statuses);
     // A device decoder may find out too late that a picture is not for it, or stumble over a damaged one: the next
     // candidate gets it. Each round moves on to a later candidate, so this ends.
-    std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, params); });
+    std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, params[i]); });
   }
 }
 

@@ -11,6 +11,7 @@
 #include "engine/backends.h"
 #include "engine/device.h"
 #include "engine/output_spec.h"
+#include "engine/params_of.h"
 #include "engine/staged_upload.h"
 #include "restride/code_stream.h"
 
@@ -57,7 +58,7 @@ Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, 
 class DecodeCall {
  public:
   void run(const DecodeEnvironment& environment, std::span<const CodeStream* const> in, std::span<Image* const> out,
-           std::span<Status> statuses, const DecodeParams& params, Stream stream);
+           std::span<Status> statuses, ParamsOf<DecodeParams> params, Stream stream);
 
  private:
   void share_out(const Backend& backend, const DecodeParams& params);

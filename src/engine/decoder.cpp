@@ -49,6 +49,11 @@ void Decoder::decode(std::span<const CodeStream* const> in, std::span<Image* con
   impl_->calls.lease()->run(impl_->environment, in, out, statuses, params, stream);
 }
 
+void Decoder::decode_each(std::span<const CodeStream* const> in, std::span<Image* const> out,
+                          std::span<Status> statuses, std::span<const DecodeParams> params, Stream stream) {
+  impl_->calls.lease()->run(impl_->environment, in, out, statuses, ParamsOf<DecodeParams>(params), stream);
+}
+
 Status Decoder::decode(const CodeStream& in, Image& out, const DecodeParams& params, Stream stream) {
   const CodeStream* ins[] = {&in};
   Image* outs[] = {&out};

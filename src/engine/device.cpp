@@ -148,7 +148,7 @@ std::vector<BackendInfo> backends() {
                    static_cast<int>(entry.backend),
                    entry.make_decoder != nullptr,
                    entry.make_encoder != nullptr,
-                   {}});
+                   entry.version ? entry.version() : std::string()});
   for_each_external_codec([&](const ExternalCodec& codec) {
     out.push_back({std::string(codec.implementation()),
                    std::string(codec.format().name),

@@ -52,15 +52,41 @@ Status settle(CodeStream::State& state, ByteSink& sink, Status status, const Enc
 
 }  // namespace
 
-Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeParams& params) {
-  const Image& in = *task.in;
-  if (in.empty()) return fail(Errc::invalid_argument, "the image has no pixels");
+Status check_parameters(const Format& format, const EncodeParams& params) {
   if ((params.tile_width == 0) != (params.tile_height == 0))
     return fail(Errc::invalid_argument,
                 "Both tile_width and tile_height must be provided together, or neither should be provided");
   if (!params.metadata.empty() && !format.embed)
     return fail(Errc::unsupported, "%.*s files hold no metadata that can be written",
                 static_cast<int>(format.name.size()), format.name.data());
+  return {};
+}
+
+Result<EncodeChoice> choose_encoder(const EncodeEnvironment& environment, std::size_t from, const ImageSpec& spec,
+                                    const Format& format, const EncodeParams& params) {
+  Status reason;  // stays empty, and allocates nothing, on the way that succeeds
+  for (std::size_t i = from; i < environment.candidates.size(); ++i) {
+    const Candidate& candidate = environment.candidates[i];
+    if (candidate.format != &format || !environment.encoders[i]) continue;
+    if (candidate.on_device && !device_runtime()) continue;  // a forked child
+    auto plan = environment.encoders[i]->plan(spec, params);
+    if (!plan) {
+      if (reason) reason = std::move(plan).error();
+      continue;
+    }
+    if (can_convert(spec, plan->wanted)) return EncodeChoice{i, *plan};
+    if (reason)
+      reason = fail(Errc::unsupported, "an image of %u channels in its colour and type cannot be written as %s",
+                    spec.channels, std::string(format.name).c_str());
+  }
+  if (!reason) return std::move(reason).error();
+  return no_codec("encoder", format);
+}
+
+Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeParams& params) {
+  const Image& in = *task.in;
+  if (in.empty()) return fail(Errc::invalid_argument, "the image has no pixels");
+  RESTRIDE_TRY(check_parameters(format, params));
   task.from_device = in.memory() == Memory::device;
   task.job.params = &params;
   if (task.from_device) {
@@ -71,40 +97,20 @@ Status EncodeCall::prepare(EncodeTask& task, const Format& format, const EncodeP
                   in.view().device, stream_.device);
     RESTRIDE_TRY(writes_.before(stream_, in));
   }
-  return choose_encoder(task, 0, format, params);
+  return choose(task, 0, format, params);
 }
 
-Status EncodeCall::choose_encoder(EncodeTask& task, std::size_t from, const Format& format,
-                                  const EncodeParams& params) const {
-  const ImageSpec& spec = task.in->spec();
-  Status reason;  // stays empty, and allocates nothing, on the way that succeeds
-  for (std::size_t i = from; i < environment_->candidates.size(); ++i) {
-    const Candidate& candidate = environment_->candidates[i];
-    if (candidate.format != &format || !environment_->encoders[i]) continue;
-    if (candidate.on_device && !device_runtime()) continue;  // a forked child
-    auto plan = environment_->encoders[i]->plan(spec, params);
-    if (!plan) {
-      if (reason) reason = std::move(plan).error();
-      continue;
-    }
-    if (!can_convert(spec, plan->wanted)) {
-      if (reason)
-        reason = fail(Errc::unsupported, "an image of %u channels in its colour and type cannot be written as %s",
-                      spec.channels, std::string(format.name).c_str());
-      continue;
-    }
-    task.candidate = i;
-    task.on_device = candidate.on_device;
-    task.job.plan = *plan;
-    if (task.from_device == task.on_device) task.job.source = PixelSource(task.in->view(), plan->wanted);
-    return {};
-  }
-  if (!reason) return reason;
-  return no_codec("encoder", format);
+Status EncodeCall::choose(EncodeTask& task, std::size_t from, const Format& format, const EncodeParams& params) const {
+  RESTRIDE_ASSIGN(const EncodeChoice choice, choose_encoder(*environment_, from, task.in->spec(), format, params));
+  task.candidate = choice.candidate;
+  task.on_device = environment_->candidates[choice.candidate].on_device;
+  task.job.plan = choice.plan;
+  if (task.from_device == task.on_device) task.job.source = PixelSource(task.in->view(), choice.plan.wanted);
+  return {};
 }
 
 void EncodeCall::run(const EncodeEnvironment& environment, std::span<const Image* const> in, const Format& format,
-                     std::span<CodeStream* const> out, std::span<Status> statuses, const EncodeParams& params,
+                     std::span<CodeStream* const> out, std::span<Status> statuses, ParamsOf<EncodeParams> params,
                      Stream stream) {
   const std::size_t n = in.size();
   environment_ = &environment;
@@ -125,13 +131,13 @@ void EncodeCall::run(const EncodeEnvironment& environment, std::span<const Image
     }
     tasks_[i].in = in[i];
     tasks_[i].out = out[i];
-    statuses[i] = prepare(tasks_[i], format, params);
+    statuses[i] = prepare(tasks_[i], format, params[i]);
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
   }
   while (!order_.empty()) {
     attempt(statuses);
     // What a device encoder found out too late goes to the next candidate; each round moves on, so this ends.
-    std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, format, params); });
+    std::erase_if(order_, [&](std::uint32_t i) { return !next_candidate(i, statuses, format, params[i]); });
   }
 }
 
@@ -139,7 +145,7 @@ bool EncodeCall::next_candidate(std::uint32_t index, std::span<Status> statuses,
                                 const EncodeParams& params) {
   EncodeTask& task = tasks_[index];
   if (statuses[index] || !task.on_device) return false;
-  if (!choose_encoder(task, task.candidate + 1, format, params)) return false;
+  if (!choose(task, task.candidate + 1, format, params)) return false;
   statuses[index] = {};
   return true;
 }

@@ -10,6 +10,7 @@
 #include "codec/device_runtime.h"
 #include "engine/backends.h"
 #include "engine/device.h"
+#include "engine/params_of.h"
 #include "engine/staged_upload.h"
 #include "restride/code_stream.h"
 
@@ -36,15 +37,26 @@ struct EncodeTask {
   std::uint32_t job_index = 0;  // among the jobs of device encoders
 };
 
+// What is wrong with parameters whatever the picture.
+Status check_parameters(const Format& format, const EncodeParams& params);
+
+struct EncodeChoice {
+  std::size_t candidate = 0;
+  EncodePlan plan;
+};
+// The first encoder from `from` on that takes an image of `spec`; the preferred one's reason if none does. Pure.
+Result<EncodeChoice> choose_encoder(const EncodeEnvironment& environment, std::size_t from, const ImageSpec& spec,
+                                    const Format& format, const EncodeParams& params);
+
 // Holds the vectors of a call, so that the next one allocates nothing.
 class EncodeCall {
  public:
   void run(const EncodeEnvironment& environment, std::span<const Image* const> in, const Format& format,
-           std::span<CodeStream* const> out, std::span<Status> statuses, const EncodeParams& params, Stream stream);
+           std::span<CodeStream* const> out, std::span<Status> statuses, ParamsOf<EncodeParams> params, Stream stream);
 
  private:
   Status prepare(EncodeTask& task, const Format& format, const EncodeParams& params);
-  Status choose_encoder(EncodeTask& task, std::size_t from, const Format& format, const EncodeParams& params) const;
+  Status choose(EncodeTask& task, std::size_t from, const Format& format, const EncodeParams& params) const;
   void attempt(std::span<Status> statuses);
   Status stage_pixels();
   Status bring_pixels_down();

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -50,14 +51,36 @@ Result<Encoder> Encoder::create(const CodecOptions& options) {
   return Encoder(std::make_unique<Impl>(options, device, std::move(usable)));
 }
 
+namespace {
+
+Error unknown_codec(std::string_view codec) {
+  return fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
+}
+
+}  // namespace
+
 void Encoder::encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
                      std::span<Status> statuses, const EncodeParams& params, Stream stream) {
-  if (const Format* format = find_format(codec)) {
+  if (const Format* format = find_format(codec))
     impl_->calls.lease()->run(impl_->environment, in, *format, out, statuses, params, stream);
-    return;
-  }
-  for (Status& status : statuses)
-    status = fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
+  else
+    std::fill(statuses.begin(), statuses.end(), unknown_codec(codec));
+}
+
+void Encoder::encode_each(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
+                          std::span<Status> statuses, std::span<const EncodeParams> params, Stream stream) {
+  if (const Format* format = find_format(codec))
+    impl_->calls.lease()->run(impl_->environment, in, *format, out, statuses, ParamsOf<EncodeParams>(params), stream);
+  else
+    std::fill(statuses.begin(), statuses.end(), unknown_codec(codec));
+}
+
+Status Encoder::check(const ImageSpec& spec, std::string_view codec, const EncodeParams& params) const {
+  const Format* format = find_format(codec);
+  if (!format) return unknown_codec(codec);
+  RESTRIDE_TRY(check_parameters(*format, params));
+  RESTRIDE_TRY(choose_encoder(impl_->environment, 0, spec, *format, params));
+  return {};
 }
 
 Status Encoder::encode(const Image& in, std::string_view codec, CodeStream& out, const EncodeParams& params,
@@ -130,6 +153,17 @@ Status Encoder::write(const std::string& path, const Image& in, std::string_view
 std::string_view codec_for(std::string_view name_or_extension) noexcept {
   const Format* format = find_format(name_or_extension);
   return format ? format->name : std::string_view();
+}
+
+std::vector<FormatInfo> formats() {
+  std::vector<FormatInfo> out;
+  for (const CodecEntry& entry : codecs()) {
+    const Format& format = *entry.format;
+    if (!out.empty() && out.back().name == format.name) continue;
+    out.push_back(
+        {std::string(format.name), {format.extensions.begin(), format.extensions.end()}, format.embed != nullptr});
+  }
+  return out;
 }
 
 }  // namespace restride

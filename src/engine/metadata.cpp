@@ -3,6 +3,7 @@
 
 #include "base/error_util.h"
 #include "codec/codec.h"
+#include "formats/exif.h"
 #include "restride/code_stream.h"
 
 namespace restride {
@@ -30,6 +31,18 @@ Result<std::optional<Metadata>> read_tiff_tag(const CodeStream& stream, std::uin
   RESTRIDE_ASSIGN(std::vector<Metadata> found, find(stream, MetadataKind::tiff_tag, id));
   if (found.empty()) return std::optional<Metadata>();
   return std::optional<Metadata>(std::move(found.front()));
+}
+
+Status set_orientation(Metadata& exif, Orientation orientation) {
+  if (exif.kind != MetadataKind::exif) return fail(Errc::invalid_argument, "only EXIF blocks have an orientation");
+  const auto value = static_cast<std::uint16_t>(orientation);
+  if (value < 1 || value > 8) return fail(Errc::invalid_argument, "orientation is 1 to 8, not %u", value);
+  RESTRIDE_ASSIGN(const std::size_t at, exif::find_orientation(exif.bytes));
+  if (at == 0) return {};
+  const bool little = exif.bytes[0] == std::byte{'I'};
+  exif.bytes[at] = static_cast<std::byte>(little ? value : 0);
+  exif.bytes[at + 1] = static_cast<std::byte>(little ? 0 : value);
+  return {};
 }
 
 }  // namespace restride

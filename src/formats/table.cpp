@@ -9,6 +9,7 @@
 
 #include "base/error_util.h"
 #include "codec/external.h"
+#include "coding/deflate.h"
 #include "formats/bmp/bmp.h"
 #include "formats/jpeg/jpeg.h"
 #include "formats/jpeg/lossless.h"
@@ -22,12 +23,14 @@ namespace restride {
 namespace {
 
 constexpr CodecEntry kCodecs[] = {
-    {&jpeg::kFormat, BackendKind::cpu_only, "libjpeg-turbo", jpeg::make_decoder, jpeg::make_encoder},
+    {&jpeg::kFormat, BackendKind::cpu_only, "libjpeg-turbo", jpeg::make_decoder, jpeg::make_encoder,
+     jpeg::library_version},
     {&jpeg::kFormat, BackendKind::cpu_only, "jpeg-lossless", jpeg::make_lossless_decoder, nullptr},
-    {&jpeg2000::kFormat, BackendKind::cpu_only, "openjpeg", jpeg2000::make_decoder, jpeg2000::make_encoder},
-    {&tiff::kFormat, BackendKind::cpu_only, "tiff", tiff::make_decoder, tiff::make_encoder},
-    {&png::kFormat, BackendKind::cpu_only, "png", png::make_decoder, png::make_encoder},
-    {&webp::kFormat, BackendKind::cpu_only, "libwebp", webp::make_decoder, webp::make_encoder},
+    {&jpeg2000::kFormat, BackendKind::cpu_only, "openjpeg", jpeg2000::make_decoder, jpeg2000::make_encoder,
+     jpeg2000::library_version},
+    {&tiff::kFormat, BackendKind::cpu_only, "tiff", tiff::make_decoder, tiff::make_encoder, deflate::library_versions},
+    {&png::kFormat, BackendKind::cpu_only, "png", png::make_decoder, png::make_encoder, deflate::library_versions},
+    {&webp::kFormat, BackendKind::cpu_only, "libwebp", webp::make_decoder, webp::make_encoder, webp::library_version},
     {&bmp::kFormat, BackendKind::cpu_only, "bmp", bmp::make_decoder, bmp::make_encoder},
     {&pnm::kFormat, BackendKind::cpu_only, "pnm", pnm::make_decoder, pnm::make_encoder},
 };

@@ -148,4 +148,11 @@ Compressor::~Compressor() {
   jpeg_destroy_compress(&cinfo);
 }
 
+// libjpeg-turbo tells the version of its headers only, as bare tokens.
+#define RESTRIDE_TEXT_OF(tokens) #tokens
+#define RESTRIDE_TEXT(macro) RESTRIDE_TEXT_OF(macro)
+std::string library_version() { return RESTRIDE_TEXT(LIBJPEG_TURBO_VERSION); }
+#undef RESTRIDE_TEXT
+#undef RESTRIDE_TEXT_OF
+
 }  // namespace restride::jpeg

@@ -246,4 +246,6 @@ Status decode_openjpeg(DecodeJob& job, const TileParts& parts, Scratch& scratch,
   return deliver(job, *image, area, scratch);
 }
 
+std::string library_version() { return opj_version(); }
+
 }  // namespace restride::jpeg2000

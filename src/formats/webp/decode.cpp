@@ -141,4 +141,9 @@ class Decoder final : public ImageDecoder {
 
 std::unique_ptr<FormatDecoder> make_decoder(const CodecOptions&) { return std::make_unique<Decoder>(); }
 
+std::string library_version() {
+  const int version = WebPGetDecoderVersion();  // 0xMMmmrr
+  return std::to_string(version >> 16) + "." + std::to_string(version >> 8 & 255) + "." + std::to_string(version & 255);
+}
+
 }  // namespace restride::webp
