@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "image/convert/converter.h"
+#include "image/convert/rows.h"
 
 namespace restride {
 namespace {
@@ -160,9 +161,15 @@ void convert_pixels(const ImageSpec& from, std::span<const PlaneView> planes, st
   if (width <= 0 || height <= 0) return;
   if (orientation == Orientation::normal && copy_rows(from, planes, width, height, to)) return;
   const Conversion how = plan_conversion(from, to, width, height, orientation);
+  if (conversion::convert_rows(how, planes, width, height, swaps_axes(orientation), kernels::best())) return;
+  convert_plain(how, planes, width, height, swaps_axes(orientation));
+}
+
+void convert_plain(const Conversion& how, std::span<const PlaneView> planes, std::int64_t width, std::int64_t height,
+                   bool swapped) noexcept {
   const PlanesSource source{planes.data()};
   const conversion::Converter<PlanesSource, kRun> converter{how, source};
-  if (swaps_axes(orientation)) {
+  if (swapped) {
     // Down a strip of columns: consecutive runs then extend the same few destination rows.
     constexpr std::int64_t kStrip = 16;
     for (std::int64_t x = 0; x < width; x += kStrip)

@@ -42,6 +42,9 @@ void convert_pixels(const ImageView& from, const ImageView& to, Orientation orie
 namespace conversion {
 struct Conversion;
 }
+// The same by the plain conversion alone, for tests to judge faster ones by.
+void convert_plain(const conversion::Conversion& how, std::span<const PlaneView> planes, std::int64_t width,
+                   std::int64_t height, bool swaps_axes) noexcept;
 // The same conversion resolved, for a GPU kernel to run (image/convert/converter.h).
 conversion::Conversion plan_conversion(const ImageSpec& from, const ImageView& to, std::int64_t width,
                                        std::int64_t height, Orientation orientation) noexcept;
