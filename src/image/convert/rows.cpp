@@ -365,7 +365,7 @@ class Planes : Sides {
 };
 
 template <class Way>
-bool run(Way way, std::int64_t width, std::int64_t height, bool swaps_axes) noexcept {
+bool run(Way&& way, std::int64_t width, std::int64_t height, bool swaps_axes) noexcept {
   if (!way.possible()) return false;
   const auto block = static_cast<std::int64_t>(std::min<std::size_t>(way.block(), SIZE_MAX / 2));
   const auto convert = [&](std::int64_t x, std::int64_t y) {
