@@ -5,7 +5,7 @@ CMAKE := $(CURDIR)/.venv/bin/cmake
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help bootstrap build install test test-gpu ctest pytest asan tsan lint layers wheel demo ci clean
+.PHONY: help bootstrap build test test-gpu asan tsan bench bench-quick lint layers wheel demo ci clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,17 @@ tsan: bootstrap  ## unit and contract tests under ThreadSanitizer
 test-gpu: build  ## the tests that need a GPU
 	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/gpu
 	@cd build/dev && $(CURDIR)/.venv/bin/ctest -R 'Gpu|Vendor|Nvjpeg'
+
+RESULTS ?= bench/results/cpu-$(shell date +%F).json
+bench: build  ## everything against the libraries of PyPI: JSON, bench/results/index.html, README's table (an hour)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r bench/requirements.txt
+	@PYTHONPATH=build/dev/python $(PYTHON) bench/compare/cpu.py $(RESULTS)
+	@$(PYTHON) bench/page.py bench/results/index.html $(RESULTS) $(lastword $(sort $(wildcard bench/results/h100-*.json)))
+	@$(PYTHON) bench/report.py $(RESULTS) README.md
+
+bench-quick: build  ## a dozen cases, under 3 minutes; fails where the best peer is more than 5 % ahead
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r bench/requirements.txt
+	@PYTHONPATH=build/dev/python $(PYTHON) bench/compare/cpu.py --quick
 
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: E402 - the environment is set before the libraries are loaded
-"""Restride against the libraries of PyPI on one CPU thread: the same work, round-robin in one process, results compared.
+"""Restride against the libraries of PyPI on the CPU: the same work, round-robin in one process, results compared.
 
 usage: cpu.py OUT.json [--only TEXT] [--reps N]
-Needs restride, NumPy, OpenCV, Pillow and scikit-learn (for its photographs). simplejpeg, imagecodecs, tifffile, pyvips,
-kornia-rs and nvImageCodec take part where they are installed. Prints a line a case; writes CPU seconds a call (all threads of
-the process: median, minimum, maximum), the median of the wall, bytes of what was encoded, and the largest difference of a
-sample from the reference. bench/report.py makes the table from the file.
+       cpu.py --quick       a dozen cases in under three minutes; exit status 1 if one of them is more than 5 % behind
+Needs restride, NumPy, OpenCV, Pillow and scikit-learn (for its photographs). The libraries of bench/requirements.txt take part
+where they are installed. Prints a line a case; writes seconds a call (median, minimum, maximum): CPU time of all threads of the
+process, or, where several threads share the work, the clock on the wall; bytes of what was encoded; and the largest difference
+of a sample from the reference. bench/report.py makes tables and the page from the file.
 
 Decoders get bytes and parse them in every call; those that can, write into memory that they were given. Restride is driven
-the same way: bytes in, an Image that is kept.
+the same way: bytes in, an array that is kept.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import json
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -47,10 +49,19 @@ def optional(name):
 
 imagecodecs, kornia, nvimgcodec, pyvips, simplejpeg, tifffile = (
     optional(name) for name in ("imagecodecs", "kornia_rs", "nvidia.nvimgcodec", "pyvips", "simplejpeg", "tifffile"))  # fmt: skip
-PACKAGES = {"restride": restride, "simplejpeg": simplejpeg, "imagecodecs": imagecodecs, "opencv-python-headless": cv2, "pillow": Image,
-            "tifffile": tifffile, "pyvips-binary": pyvips, "kornia-rs": kornia, "nvidia-nvimgcodec-cu13": nvimgcodec}  # fmt: skip
+turbojpeg = optional("turbojpeg")
+TURBOJPEG = None
+if turbojpeg:
+    try:
+        TURBOJPEG = turbojpeg.TurboJPEG()
+    except RuntimeError:  # the package is there, libturbojpeg is not
+        turbojpeg = None
+PACKAGES = {"restride": restride, "simplejpeg": simplejpeg, "PyTurboJPEG": turbojpeg, "imagecodecs": imagecodecs,
+            "opencv-python-headless": cv2, "pillow": Image, "tifffile": tifffile, "pyvips-binary": pyvips, "kornia-rs": kornia,
+            "nvidia-nvimgcodec-cu13": nvimgcodec}  # fmt: skip
 SMALLEST_SAMPLE = 0.02  # seconds of work in one measurement
 SIZES = {"64x64": (64, 64), "224x224": (224, 224), "640x480": (480, 640), "1920x1280": (1280, 1920), "5000x4000": (4000, 5000)}
+SLACK = 0.05  # how far --quick lets us be behind
 CASES = {}
 cv2.setNumThreads(1)
 Image.MAX_IMAGE_PIXELS = None
@@ -62,10 +73,10 @@ def picture(size):
 
 
 class Codec:
-    """Restride, or nvImageCodec, whose API is the same: one thread, results in memory that is kept."""
+    """Restride, or nvImageCodec, whose API is the same: results in memory that is kept."""
 
-    def __init__(self, module):
-        options = {"max_num_cpu_threads": 1, "backends": [module.Backend(module.BackendKind.CPU_ONLY)],
+    def __init__(self, module, threads=1):
+        options = {"max_num_cpu_threads": threads, "backends": [module.Backend(module.BackendKind.CPU_ONLY)],
                    "device_id": getattr(module, "NVIMGCODEC_DEVICE_CPU_ONLY", -1)}  # fmt: skip
         self.module, self.decoder, self.encoder = module, module.Decoder(**options), module.Encoder(**options)
 
@@ -74,7 +85,38 @@ class Codec:
         kept = self.decoder.decode(data, params=params)
         if kept is None:
             return None
-        return lambda: np.asarray(self.decoder.decode(data, image=kept, params=params))
+        out = np.array(kept)
+        image = self.module.as_image(out)
+
+        def run():
+            self.decoder.decode(data, image=image, params=params)
+            return out
+
+        return run
+
+    def decode_all(self, files, shape):
+        """A batch of pictures of one shape into one array."""
+        out = np.empty((len(files), *shape), np.uint8)
+        images = [self.module.as_image(place) for place in out]
+
+        def run():
+            self.decoder.decode(files, images=images)
+            return out[-1]
+
+        return run
+
+    def region(self, data, y, x, size):
+        """First a region of new bytes, then one of a stream that was looked at before."""
+        out = np.empty((size, size, 3), np.uint8)
+        image = self.module.as_image(out)
+        where = self.module.Region(y, x, y + size, x + size)
+
+        def view(stream):
+            self.decoder.decode(stream.get_sub_code_stream(0, where), image=image)
+            return out
+
+        known = self.module.CodeStream(data)
+        return (lambda: view(self.module.CodeStream(data))), (lambda: view(known))
 
     def encode(self, pixels, codec, quality=None, value=0, **options):
         module = self.module
@@ -89,8 +131,8 @@ class Codec:
         return lambda: self.encoder.encode(pixels, codec, params=params, code_stream_s=kept)
 
 
-OURS = Codec(restride)
-NVIDIA = nvimgcodec and Codec(nvimgcodec)
+OURS, OURS_2 = Codec(restride), Codec(restride, 2)
+NVIDIA, NVIDIA_2 = (nvimgcodec and Codec(nvimgcodec), nvimgcodec and Codec(nvimgcodec, 2))
 
 
 def saved(pixels, kind, **options):
@@ -134,6 +176,9 @@ def decoders(kind, data, shape):
         found["pyvips"] = lambda: pyvips.Image.new_from_buffer(data, "", access="sequential").numpy()
     if simplejpeg and kind == "jpeg":
         found["simplejpeg"] = simplejpeg_into(data, shape)
+    if turbojpeg and kind == "jpeg" and not gray:
+        kept = np.empty(shape, np.uint8)
+        found["PyTurboJPEG"] = lambda: TURBOJPEG.decode(data, pixel_format=turbojpeg.TJPF_RGB, dst=kept)
     if imagecodecs:
         names = {"jpeg": ["jpeg8"], "png": ["png", "spng"], "jpeg2k": ["jpeg2k"], "pnm": []}.get(kind, [kind])
         options = {"jpeg2k": {"numthreads": 1}}.get(kind, {})
@@ -152,6 +197,83 @@ def decoders(kind, data, shape):
     return found | {"restride": OURS.decode(data, gray)}
 
 
+def two_threads(kind, name, size, make, exact=False):
+    """One picture, all that two threads can do for it; peers that have no threads use one."""
+
+    def start():
+        pixels = picture(size)
+        data = make(pixels)
+        found = decoders(kind, data, pixels.shape)
+        if kind == "jpeg2k":
+            del found["imagecodecs jpeg2k"]
+            found["imagecodecs jpeg2k, 2 threads"] = into(imagecodecs.jpeg2k_decode, data, pixels.shape, numthreads=2)
+        if "tifffile" in found:
+            out = np.empty(pixels.shape, np.uint8)
+            found["tifffile"] = lambda: tifffile.imread(io.BytesIO(data), out=out, maxworkers=2)
+        if NVIDIA_2:
+            found["nvImageCodec"] = NVIDIA_2.decode(data, False)
+        return found | {"restride": OURS_2.decode(data, False)}, pixels if exact else None
+
+    CASES[f"{name} decode on 2 threads, {size}"] = (SIZES[size], start, "wall")
+
+
+def batch_case(size, count):
+    """Different JPEG files at once on two threads: the calls' own, or a pool's."""
+
+    def start():
+        height, width = SIZES[size]
+        files = [saved(scene(height, width, seed), "JPEG", quality=90, subsampling=2) for seed in range(count)]
+        pool = ThreadPoolExecutor(2)
+        out = np.empty((count, height, width, 3), np.uint8)
+
+        def spread(decode):
+            def run():
+                list(pool.map(decode, range(count)))
+                return out[-1]
+
+            return run
+
+        def by_opencv(i):
+            out[i] = cv2.imdecode(np.frombuffer(files[i], np.uint8), cv2.IMREAD_COLOR_RGB)
+
+        found = {"OpenCV": spread(by_opencv)}
+        if simplejpeg:
+            found["simplejpeg"] = spread(lambda i: simplejpeg.decode_jpeg(files[i], "RGB", buffer=out[i]))
+        if imagecodecs:
+            found["imagecodecs jpeg8"] = spread(lambda i: imagecodecs.jpeg8_decode(files[i], out=out[i]))
+        if NVIDIA_2:
+            found["nvImageCodec"] = NVIDIA_2.decode_all(files, out.shape[1:])
+        return found | {"restride": OURS_2.decode_all(files, out.shape[1:])}, None
+
+    height, width = SIZES[size]
+    CASES[f"JPEG batch of {count} decode on 2 threads, {size}"] = ((height * count, width), start, "wall")
+
+
+def region_case(kind, name, make, again):
+    """256x256 at the centre of a large picture; libraries without regions decode it all."""
+    size, top, left = 256, 1872, 2372
+
+    def start():
+        pixels = picture("5000x4000")
+        data = make(pixels)
+        array = np.frombuffer(data, np.uint8)
+        crop = (slice(top, top + size), slice(left, left + size))
+        found = {"OpenCV": lambda: cv2.imdecode(array, cv2.IMREAD_COLOR_RGB)[crop]}
+        if kind == "jpeg" and simplejpeg:
+            whole = simplejpeg_into(data, pixels.shape)
+            found["simplejpeg"] = lambda: whole()[crop]
+        if kind == "tiff" and imagecodecs:
+            everything = into(imagecodecs.tiff_decode, data, pixels.shape)
+            found["imagecodecs tiff"] = lambda: everything()[crop]
+        if pyvips:
+            found["pyvips"] = lambda: pyvips.Image.new_from_buffer(data, "").crop(left, top, size, size).numpy()
+        if NVIDIA:
+            found["nvImageCodec"] = NVIDIA.region(data, top, left, size)[again]
+        return found | {"restride": OURS.region(data, top, left, size)[again]}, None
+
+    CASES[f"{name} {'later' if again else 'first'} region 256x256 of 5000x4000"] = ((size, size), start, "cpu")
+
+
 def decode_case(kind, name, size, make, exact=False, gray=False):
     """exact: the file keeps the picture's samples; the reference is the picture, else what OpenCV or imagecodecs makes of it."""
 
@@ -161,7 +283,7 @@ def decode_case(kind, name, size, make, exact=False, gray=False):
             pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         return decoders(kind, make(pixels), pixels.shape), pixels if exact else None
 
-    CASES[f"{name} decode, {size}"] = (SIZES[size], start)
+    CASES[f"{name} decode, {size}"] = (SIZES[size], start, "cpu")
 
 
 def encode_case(name, size, peers, codec, exact, **params):
@@ -175,7 +297,7 @@ def encode_case(name, size, peers, codec, exact, **params):
             found["nvImageCodec"] = NVIDIA.encode(pixels, codec, **params)
         return found | {"restride": OURS.encode(pixels, codec, **params)}, pixels if exact else None
 
-    CASES[f"{name} encode, {size}"] = (SIZES[size], start)
+    CASES[f"{name} encode, {size}"] = (SIZES[size], start, "cpu")
 
 
 for each in SIZES:
@@ -208,6 +330,19 @@ if imagecodecs:
                 lambda p: imagecodecs.jpeg2k_encode(p, level=40, codecformat="jp2", reversible=False))  # fmt: skip
     for each in ("640x480", "1920x1280"):
         decode_case("htj2k", "HTJ2K lossless", each, lambda p: bytes(imagecodecs.htj2k_encode(p, reversible=True)), exact=True)
+
+
+two_threads("jpeg", "JPEG 4:2:0 q90", "5000x4000", lambda p: saved(p, "JPEG", quality=90, subsampling=2))
+for each, many in (("640x480", 64), ("1920x1280", 16)):
+    batch_case(each, many)
+for later in (False, True):
+    region_case("jpeg", "JPEG", lambda p: saved(p, "JPEG", quality=90, subsampling=2), later)
+if tifffile:
+    two_threads("tiff", "TIFF Deflate + predictor, tiles", "5000x4000", lambda p: tiff(p, **TILES, **DEFLATE), exact=True)
+    region_case("tiff", "TIFF Deflate tiles", lambda p: tiff(p, **TILES, **DEFLATE), False)
+if imagecodecs:
+    two_threads("jpeg2k", "JPEG 2000 lossless", "1920x1280",
+                lambda p: imagecodecs.jpeg2k_encode(p, codecformat="jp2", reversible=True), exact=True)  # fmt: skip
 
 
 def written_by(name, *options, **values):
@@ -303,8 +438,8 @@ def prepare(name, run, reference):
     return difference, size, max(1, min(2000, int(SMALLEST_SAMPLE / (time.perf_counter() - begin))))
 
 
-def measure(libraries, reference, reps):
-    """{library: {"median", "min", "max", "wall", "runs", "difference", "bytes"} or {"error"}}"""
+def measure(libraries, reference, clock, reps):
+    """{library: {"median", "min", "max", "cpu", "wall", "runs", "difference", "bytes"} or {"error"}}; the first three by `clock`"""
     rows, ready = {}, {}
     if reference is None:
         peer = next(n for n in ("OpenCV", "imagecodecs jpeg2k") if n in libraries)
@@ -327,29 +462,67 @@ def measure(libraries, reference, reps):
             cpu.append((time.process_time() - begin) / calls)
             wall.append((time.perf_counter() - begin_wall) / calls)
     for name, (_, _, cpu, wall) in ready.items():
-        rows[name] |= {"median": statistics.median(cpu), "min": min(cpu), "max": max(cpu), "wall": statistics.median(wall), "runs": reps}
+        times = wall if clock == "wall" else cpu
+        rows[name] |= {"median": statistics.median(times), "min": min(times), "max": max(times), "cpu": statistics.median(cpu),
+                       "wall": statistics.median(wall), "runs": reps}  # fmt: skip
     return rows
+
+
+# What --quick looks at: cases in which we are level or ahead. Known losses are in docs/performance/cpu.md.
+QUICK = ("JPEG 4:2:0 q90 decode, 64x64", "JPEG 4:2:0 q90 decode, 640x480", "JPEG 4:2:0 q90 decode, 1920x1280",
+         "JPEG 4:2:0 q90 encode, 1920x1280", "PNG level 6 decode, 1920x1280", "PNG fast encode, 640x480", "BMP decode, 1920x1280",
+         "BMP encode, 1920x1280", "PPM decode, 1920x1280", "TIFF none, strips decode, 1920x1280",
+         "TIFF LZW + predictor, strips decode, 1920x1280", "WebP q90 decode, 640x480")  # fmt: skip
+
+
+def quick():
+    """The names of the cases in which we stay behind the best peer, also when they are measured once more."""
+    behind = []
+    for name in QUICK:
+        _, start, clock = CASES[name]
+        for attempt in range(2):
+            measured = measure(*start(), clock, 9)
+            mine = measured.pop("restride")
+            if "error" in mine:
+                raise SystemExit(f"{name}: {mine['error']}")
+            times = {peer: row["median"] for peer, row in measured.items() if "median" in row}
+            best = min(times, key=times.get)
+            ratio = times[best] / mine["median"]
+            print(f"{name:50s} {ratio:5.2f} times as fast as {best}{' (again)' * attempt}", flush=True)
+            if ratio >= 1 - SLACK:
+                break
+        else:
+            behind.append(name)
+    return behind
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("out")
+    parser.add_argument("out", nargs="?")
     parser.add_argument("--only", default="")
     parser.add_argument("--reps", type=int, default=9)
+    parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
+    if arguments.quick:
+        behind = quick()
+        print("\n".join(f"behind the best peer: {name}" for name in behind) or "level with the best peer or ahead everywhere")
+        sys.exit(bool(behind))
+    if not arguments.out:
+        parser.error("OUT.json is missing")
     rows = []
-    for name, ((height, width), start) in CASES.items():
+    for name, ((height, width), start, clock) in CASES.items():
         if arguments.only not in name:
             continue
-        measured = measure(*start(), arguments.reps)
-        rows.append({"case": name, "pixels": height * width, "libraries": measured})
+        load = os.getloadavg()[0]
+        measured = measure(*start(), clock, arguments.reps)
+        rows.append({"case": name, "pixels": height * width, "clock": clock, "load": round(load, 1), "libraries": measured})
         print(name, flush=True)
         for library, row in sorted(measured.items(), key=lambda item: item[1].get("median", 1e9)):
             if "error" in row:
                 print(f"    {library:20s} {row['error']}")
                 continue
             size = f"  {row['bytes']:9d} bytes" if "bytes" in row else ""
-            print(f"    {library:20s} {height * width / row['median'] / 1e6:8.1f} MPix/CPU s  {row['median'] * 1e3:9.3f} ms"
+            print(f"    {library:20s} {height * width / row['median'] / 1e6:8.1f} MPix/s  {row['median'] * 1e3:9.3f} ms"
                   f"  wall {row['wall'] * 1e3:9.3f} ms  differ {row['difference']}{size}", flush=True)  # fmt: skip
     with open("/proc/cpuinfo") as file:
         cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "")
@@ -358,7 +531,7 @@ def main():
         "date": datetime.date.today().isoformat(),
         "cpu": cpu,
         "load": os.getloadavg()[0],
-        "versions": {n: n == "restride" and m.__version__ or importlib.metadata.version(n) for n, m in PACKAGES.items() if m},
+        "versions": {n: importlib.metadata.version(n) if n != "restride" else m.__version__ for n, m in PACKAGES.items() if m},
     }
     with open(arguments.out, "w") as file:
         json.dump({"about": about, "rows": rows}, file, indent=1)

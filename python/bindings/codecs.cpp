@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
 #include "bindings.h"
 
 namespace restride::python {
@@ -53,6 +55,28 @@ nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Im
   return report(statuses);
 }
 
+// One picture without lists around it: None, or an error as a tuple. `source`: bytes, which the caller holds during the
+// call, or a CodeStream.
+nb::object decode_one(Decoder& self, nb::handle source, Image& out, const DecodeTuple& values, std::uintptr_t stream) {
+  std::optional<CodeStream> borrowed;
+  const CodeStream* in = nullptr;
+  if (PyBytes_Check(source.ptr())) {
+    const nb::bytes bytes = nb::borrow<nb::bytes>(source);
+    borrowed.emplace(unwrap(CodeStream::borrow({static_cast<const std::byte*>(bytes.data()), bytes.size()}, nullptr)));
+    in = &*borrowed;
+  } else {
+    in = nb::cast<const CodeStream*>(source);
+  }
+  const DecodeParams params = params_of(values);
+  Status status;
+  {
+    const nb::gil_scoped_release release;
+    status = self.decode(*in, out, params, stream_of(stream, self.device()));
+    borrowed.reset();
+  }
+  return status ? nb::none() : to_python(status.error());
+}
+
 // (quality_type, quality_value, color, subsampling or None, progressive, optimized_huffman, code_block (2),
 // resolutions,
 //  bitstream, progression, mct, ht, tile_width, tile_height, tiff_compression, metadata)
@@ -89,6 +113,68 @@ nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& 
   return report(statuses);
 }
 
+// The view that as_image() would make of a plain array of 8- or 16-bit samples; nothing where it takes more than this.
+std::optional<ImageView> view_of(const Py_buffer& buffer) {
+  const char* format = buffer.format ? buffer.format : "B";
+  if (*format == '<' || *format == '=' || *format == '@') ++format;
+  const bool bytes = std::strcmp(format, "B") == 0 && buffer.itemsize == 1;
+  if (!bytes && !(std::strcmp(format, "H") == 0 && buffer.itemsize == 2)) return {};
+  if (buffer.ndim < 2 || buffer.ndim > 3) return {};
+  const Py_ssize_t channels = buffer.ndim == 3 ? buffer.shape[2] : 1;
+  if (channels < 1 || channels > 4 || buffer.shape[0] < 1 || buffer.shape[1] < 2) return {};
+  if (buffer.shape[0] > INT32_MAX || buffer.shape[1] > INT32_MAX) return {};
+  const Py_ssize_t pixel = channels * buffer.itemsize;
+  if (buffer.strides[1] != pixel || buffer.strides[0] < buffer.shape[1] * pixel) return {};
+  if (channels > 1 && buffer.strides[2] != buffer.itemsize) return {};
+  constexpr SampleFormat kFormats[] = {SampleFormat::i_y, SampleFormat::i_ya, SampleFormat::i_rgb,
+                                       SampleFormat::i_rgba};
+  ImageView view;
+  view.data = static_cast<std::byte*>(buffer.buf);
+  view.spec = {static_cast<std::uint32_t>(buffer.shape[1]),
+               static_cast<std::uint32_t>(buffer.shape[0]),
+               static_cast<std::uint32_t>(channels),
+               bytes ? SampleType::u8 : SampleType::u16,
+               kFormats[channels - 1],
+               channels < 3 ? ColorSpec::gray : ColorSpec::srgb,
+               static_cast<std::uint8_t>(8 * buffer.itemsize)};
+  view.row_stride = buffer.strides[0];
+  view.pixel_stride = pixel;
+  view.channel_stride = buffer.itemsize;
+  return view;
+}
+
+struct Buffer {
+  Py_buffer view{};
+  bool held = false;
+  ~Buffer() {
+    if (held) PyBuffer_Release(&view);
+  }
+};
+
+// One picture without lists around it: None, an error as a tuple, or False, with nothing done, for a source that is
+// neither an Image nor a plain array.
+nb::object encode_one(Encoder& self, nb::handle source, const std::string& codec, CodeStream& out, nb::tuple params,
+                      std::uintptr_t stream) {
+  Buffer buffer;
+  std::optional<Image> wrapped;
+  const Image* in = nullptr;
+  if (!nb::try_cast(source, in)) {
+    buffer.held = PyObject_GetBuffer(source.ptr(), &buffer.view, PyBUF_STRIDED_RO | PyBUF_FORMAT) == 0;
+    if (!buffer.held) PyErr_Clear();
+    const auto view = buffer.held ? view_of(buffer.view) : std::nullopt;
+    if (!view) return nb::bool_(false);
+    wrapped.emplace(unwrap(Image::wrap(*view)));
+    in = &*wrapped;
+  }
+  const EncodeParams p = encode_params_of(params);
+  Status status;
+  {
+    const nb::gil_scoped_release release;
+    status = self.encode(*in, codec, out, p, stream_of(stream, self.device()));
+  }
+  return status ? nb::none() : to_python(status.error());
+}
+
 nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::string> paths, const std::string& codec,
                nb::tuple params, std::uintptr_t stream) {
   const EncodeParams p = encode_params_of(params);
@@ -115,6 +201,7 @@ void bind_codecs(nb::module_& m) {
            })
       .def("decode", &decode, nb::arg("streams"), nb::arg("images"), nb::arg("params"), nb::arg("stream"),
            nb::arg("exact_shape"))
+      .def("decode_one", &decode_one)
       .def_prop_ro("device", &Decoder::device)
       .def_prop_ro("output_memory", [](const Decoder& self) { return static_cast<int>(self.output_memory()); });
   nb::class_<Encoder>(m, "Encoder")
@@ -125,6 +212,7 @@ void bind_codecs(nb::module_& m) {
            })
       .def("encode", &encode, nb::arg("images"), nb::arg("codec"), nb::arg("streams"), nb::arg("params"),
            nb::arg("stream"))
+      .def("encode_one", &encode_one)
       .def("write", &write, nb::arg("images"), nb::arg("paths"), nb::arg("codec"), nb::arg("params"), nb::arg("stream"))
       .def_prop_ro("device", &Encoder::device);
 }

@@ -25,6 +25,7 @@ _MISSING: Any = object()
 _LOG = logging.getLogger("restride")  # quiet unless the program sets logging up
 _LOG.addHandler(logging.NullHandler())
 _ON_ERROR = ("none", "raise", "return")
+_PLAIN_SOURCES = frozenset((bytes, CodeStream))
 _DEFAULT_DECODE = DecodeParams()
 _DEFAULT_ENCODE = EncodeParams()
 
@@ -146,6 +147,8 @@ class Decoder(_Codec):
               cuda_stream: int, on_error: str | None, out: Any) -> Any:  # fmt: skip
         if params is not None and not isinstance(params, DecodeParams):
             raise TypeError(f"decode(): incompatible function arguments: params is a {type(params).__name__}, not DecodeParams")
+        if type(src) in _PLAIN_SOURCES and images is None and out is None and self._native is not None:
+            return self._decode_one(src, image, params, cuda_stream, on_error)
         if isinstance(src, (int, np.integer)):
             raise TypeError("decode(): incompatible function arguments: a number is no source")
         if not _is_batch(src):
@@ -170,6 +173,22 @@ class Decoder(_Codec):
         if code_stream is None or isinstance(code_stream, (int, np.integer)):
             raise TypeError(f"get_metadata(): incompatible function arguments: a {type(code_stream).__name__} is no code stream")
         return get_metadata(_stream_of(code_stream), kind, id)
+
+    def _decode_one(self, src: Any, image: Image | None, params: DecodeParams | None, cuda_stream: int, on_error: str | None) -> Any:
+        """_decode() of one source of the commonest kinds, where a small picture should not wait for lists."""
+        if image is None:
+            image = Image(self._native.output_memory)
+        elif not isinstance(image, Image):
+            raise TypeError(f"decode(): incompatible function arguments: an image is a {type(image).__name__}; wrap it by as_image")
+        status = self._native.decode_one(src, image, (params or _DEFAULT_DECODE)._tuple(), cuda_stream)
+        if status is None and on_error is None:
+            self.errors = [None]
+            return image
+        error = None if status is None else make_error(*status)
+        if status is not None and status[0] == "invalid_argument":  # the caller's mistake, not the picture's
+            self.errors = [error]
+            raise error
+        return self._settle([image], [error], on_error)[0]
 
     def _decode(self, sources: list[Any], images: Sequence[Image | None] | None, params: DecodeParams | None,
                 cuda_stream: int, on_error: str | None, exact_shape: bool = False) -> list[Any]:  # fmt: skip
@@ -224,7 +243,18 @@ class Encoder(_Codec):
             code_stream_s = code_stream_s[0]
         if code_stream_s is not None and not isinstance(code_stream_s, CodeStream):
             raise ValueError("code_stream_s must be a single CodeStream if single image is provided")
+        if self._native is not None and isinstance(image_s, (np.ndarray, Image)):
+            stream = CodeStream(0) if code_stream_s is None else code_stream_s
+            status = self._native.encode_one(image_s, codec, stream, (params or _DEFAULT_ENCODE)._tuple(), cuda_stream)
+            if status is None and on_error is None:
+                self.errors = [None]
+                return stream
+            if status is not False:
+                return self._settled([stream], [None if status is None else make_error(*status)], on_error)[0]
         return self._encode([image_s], codec, None if code_stream_s is None else [code_stream_s], params, cuda_stream, on_error)[0]
+
+    def _settled(self, results: list[Any], errors: list[Error | None], on_error: str | None) -> list[Any]:
+        return self._settle(results, errors, on_error)  # as many frames from the caller's line as through _encode
 
     @staticmethod
     def _codec_name(codec: str) -> str:

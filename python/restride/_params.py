@@ -205,9 +205,9 @@ class EncodeParams:
         j, k = self.jpeg_params, self.jpeg2k_params
         css = self.chroma_subsampling
         return (int(self.quality_type), float(self.quality_value), int(self.color_spec), None if css is None else int(css),
-                bool(j.progressive), bool(j.optimized_huffman), tuple(int(x) for x in k.code_block_size), int(k.num_resolutions),
+                bool(j.progressive), bool(j.optimized_huffman), tuple(map(int, k.code_block_size)), int(k.num_resolutions),
                 int(k.bitstream_type), int(k.prog_order), int(k.mct_mode), bool(k.ht), self._tile_width, self._tile_height,
-                _TIFF_COMPRESSIONS[self.tiff_compression], [m._tuple() for m in self.metadata])  # fmt: skip
+                _TIFF_COMPRESSIONS[self.tiff_compression], [m._tuple() for m in self.metadata] if self.metadata else ())  # fmt: skip
 
 
 class Region:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 
 #include "base/checked.h"
 #include "base/error_util.h"
@@ -18,6 +19,8 @@ const Headers& headers_of(const DecodeRequest& request) noexcept {
   return static_cast<const Headers&>(*request.stream->detail);
 }
 
+bool whole_bytes(const Headers& h) noexcept { return h.bits == 24 || h.plain_bytes; }
+
 // Index of pixel x in a row of 1, 2, 4 or 8 bits a pixel, most significant bits first.
 unsigned index_at(const std::byte* row, std::int64_t x, unsigned bits) noexcept {
   const std::int64_t bit = x * bits;
@@ -31,23 +34,13 @@ void put_color(const std::array<std::uint8_t, 3>& color, std::byte* to) noexcept
   to[2] = std::byte{color[2]};
 }
 
-// Pixels [x, x + n) of a stored row as RGB or RGBA.
+// Pixels [x, x + n) of a stored row of indices or bit fields as RGB or RGBA.
 void expand_row(const Headers& h, const std::byte* row, std::int64_t x, std::int64_t n, std::byte* to) noexcept {
   if (h.bits <= 8) {
     for (std::int64_t i = 0; i < n; ++i) put_color(h.palette[index_at(row, x + i, h.bits)], to + 3 * i);
     return;
   }
   const std::int64_t channels = h.has_alpha ? 4 : 3;
-  if (h.bits == 24 || (h.plain_bytes && !h.has_alpha)) {
-    const std::int64_t step = h.bits / 8;
-    const std::byte* from = row + x * step;
-    for (std::int64_t i = 0; i < n; ++i) {
-      to[3 * i] = from[step * i + 2];
-      to[3 * i + 1] = from[step * i + 1];
-      to[3 * i + 2] = from[step * i];
-    }
-    return;
-  }
   for (std::int64_t i = 0; i < n; ++i) {
     const std::uint32_t pixel = h.bits == 16 ? load<std::uint16_t>(row + 2 * (x + i), std::endian::little)
                                              : load<std::uint32_t>(row + 4 * (x + i), std::endian::little);
@@ -167,19 +160,15 @@ class Decoder final : public ImageDecoder {
       rows = reinterpret_cast<const std::byte*>(indices.data());
       row_bytes = stored.width;
     }
-    const bool as_stored = job.plan.native.format == SampleFormat::i_bgr;
+    if (whole_bytes(h)) {
+      const std::ptrdiff_t step = (h.top_down ? 1 : -1) * static_cast<std::ptrdiff_t>(row_bytes);
+      put_as_stored(job, rows + static_cast<std::uint64_t>(stored_row(window.y)) * row_bytes, step, context);
+      return {};
+    }
     const std::size_t line = job.plan.native.row_bytes();
     const auto space = scratch.take<std::byte>(line);
     if (!space.data()) return fail(Errc::out_of_memory, "no memory for a row");
     job.wrote = true;
-    if (as_stored) {
-      const std::ptrdiff_t step = (h.top_down ? 1 : -1) * static_cast<std::ptrdiff_t>(row_bytes);
-      const std::byte* first = rows + static_cast<std::uint64_t>(stored_row(window.y)) * row_bytes + window.x * 3;
-      for_each_band(context.executor, window.height, line, [&](std::int64_t y, std::int64_t count) {
-        job.sink.put_interleaved({0, y, window.width, count}, first + y * step, step);
-      });
-      return {};
-    }
     for (std::int64_t y = 0; y < window.height; ++y) {
       const std::byte* row = rows + static_cast<std::uint64_t>(stored_row(window.y + y)) * row_bytes;
       const Rect where{0, y, window.width, 1};
@@ -193,6 +182,23 @@ class Decoder final : public ImageDecoder {
       if (!job.sink.direct()) job.sink.put_interleaved(where, space.data(), static_cast<std::ptrdiff_t>(line));
     }
     return {};
+  }
+
+ private:
+  // Pixels whose samples are bytes lie in the file as B G R (A); `row` is the window's first.
+  static void put_as_stored(DecodeJob& job, const std::byte* row, std::ptrdiff_t step, Context& context) {
+    const Headers& h = headers_of(job.request);
+    const Rect& window = job.request.window;
+    const ImageSpec& native = job.plan.native;
+    const std::ptrdiff_t pixel = h.bits / 8;
+    const bool bgr = native.format == SampleFormat::i_bgr;
+    job.wrote = true;
+    for_each_band(context.executor, window.height, native.row_bytes(), [&](std::int64_t y, std::int64_t count) {
+      std::array<PlaneView, 4> planes;
+      for (unsigned k = 0; k < native.channels; ++k)
+        planes[k] = {row + y * step + window.x * pixel + (bgr || k == 3 ? k : 2 - k), step, pixel};
+      job.sink.put({0, y, window.width, count}, {planes.data(), native.channels});
+    });
   }
 };
 

@@ -5,10 +5,14 @@
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "codec/bands.h"
 #include "formats/bmp/bmp.h"
+#include "image/convert/kernels.h"
 
 namespace restride::bmp {
 namespace {
+
+using kernels::Permutation;
 
 constexpr std::uint32_t kFileHeader = 14, kInfoHeader = 40, kV4Header = 108;
 
@@ -55,6 +59,20 @@ void write_headers(const ImageSpec& spec, std::uint32_t row_bytes, HeaderWriter&
     for (std::uint32_t i = 0; i < 256; ++i) out.put(i * 0x010101U);
 }
 
+// The rows from `first` on, and the padding behind each.
+void write_rows(const PixelSource& source, std::int64_t first, const ImageView& to, std::size_t padding) {
+  const ImageSpec& spec = to.spec;
+  source.get({0, first, spec.width, spec.height}, to);
+  Permutation swap;  // RGBA in memory, BGRA in the file
+  swap.from_bytes = swap.to_bytes = swap.used_bytes = 4;
+  swap.source = {2, 1, 0, 3};
+  swap.prepare();
+  for (std::int64_t y = 0; y < spec.height; ++y) {
+    if (spec.channels == 4) kernels::best().permute(swap, to.at(0, y), to.at(0, y), spec.width);
+    std::memset(to.at(spec.width, y), 0, padding);
+  }
+}
+
 class Encoder final : public ImageEncoder {
  public:
   Result<EncodePlan> plan(const ImageSpec& input, const EncodeParams& params) const override {
@@ -82,7 +100,7 @@ class Encoder final : public ImageEncoder {
   }
 
  protected:
-  Status encode_one(EncodeJob& job, Scratch&, Context&) override {
+  Status encode_one(EncodeJob& job, Scratch&, Context& context) override {
     const ImageSpec& spec = job.plan.wanted;
     const std::size_t line = spec.row_bytes();
     const std::size_t row_bytes = (line + 3) & ~std::size_t{3};
@@ -91,15 +109,11 @@ class Encoder final : public ImageEncoder {
     std::byte* out = job.sink->reserve(headers.bytes().size() + row_bytes * spec.height);
     if (!out) return fail(Errc::out_of_memory, "no memory for the encoded picture");
     std::memcpy(out, headers.bytes().data(), headers.bytes().size());
-    std::byte* pixels = out + headers.bytes().size();
-    for (std::int64_t y = 0; y < spec.height; ++y) {
-      std::byte* to = pixels + static_cast<std::size_t>(spec.height - 1 - y) * row_bytes;
-      const std::byte* from = job.source.row(y, to);
-      if (from != to) std::memcpy(to, from, line);
-      if (spec.channels == 4)  // RGBA in memory, BGRA in the file
-        for (std::size_t i = 0; i < line; i += 4) std::swap(to[i], to[i + 2]);
-      std::memset(to + line, 0, row_bytes - line);
-    }
+    ImageView to = dense_view(out + headers.bytes().size() + (spec.height - 1) * row_bytes, spec);
+    to.row_stride = -static_cast<std::ptrdiff_t>(row_bytes);
+    for_each_band(context.executor, spec.height, row_bytes, [&](std::int64_t y, std::int64_t count) {
+      write_rows(job.source, y, to.crop({0, y, std::int64_t{spec.width}, count}), row_bytes - line);
+    });
     job.sink->commit(headers.bytes().size() + row_bytes * spec.height);
     return {};
   }

@@ -92,6 +92,14 @@ void Encoder::configure(Compressor& handle, const EncodeJob& job, const EncodeSe
   const ImageSpec& wanted = job.plan.wanted;
   cinfo.image_width = wanted.width;
   cinfo.image_height = static_cast<JDIMENSION>(height);
+  const Compressor::Setup setup{input_space(wanted.format), static_cast<int>(wanted.channels), settings.quality,
+                                settings.factors.h, settings.factors.v};
+  const bool own_tables = job.params->jpeg.optimized_huffman || job.params->jpeg.progressive;
+  if (setup == handle.setup && !own_tables) {
+    jpeg_start_compress(&cinfo, TRUE);
+    return;
+  }
+  handle.setup = {};  // until it is done
   cinfo.input_components = static_cast<int>(wanted.channels);
   cinfo.in_color_space = input_space(wanted.format);
   jpeg_set_defaults(&cinfo);
@@ -111,6 +119,7 @@ void Encoder::configure(Compressor& handle, const EncodeJob& job, const EncodeSe
     jpeg_simple_progression(&cinfo);
   else
     cinfo.scan_info = nullptr;
+  if (!own_tables) handle.setup = setup;
   jpeg_start_compress(&cinfo, TRUE);
 }
 

@@ -69,6 +69,13 @@ struct Compressor {
   ErrorManager errors{};
   DestinationManager destination{};
   Arena arena;
+  // What cinfo is set up for but for the picture's size; nothing after a picture with tables of its own.
+  struct Setup {
+    J_COLOR_SPACE space = JCS_UNKNOWN;
+    int channels = 0, quality = 0, h = 0, v = 0;
+    bool operator==(const Setup&) const noexcept = default;
+  };
+  Setup setup;
 };
 
 // Runs f(), which may leave by libjpeg's error exit; then the error is given.

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "image/convert/kernels.h"
 
 namespace restride::png {
 
@@ -34,6 +35,12 @@ Expander::Expander(const Headers& headers, const ImageSpec& native) noexcept
 void Expander::copy(const Expander& self, const std::uint8_t* row, std::size_t first, std::size_t count,
                     std::uint8_t* out) noexcept {
   std::memcpy(out, row + first * self.pixel_bytes_, count * self.pixel_bytes_);
+}
+
+void Expander::swapped(const Expander& self, const std::uint8_t* row, std::size_t first, std::size_t count,
+                       std::uint8_t* out) noexcept {
+  const std::byte* from = reinterpret_cast<const std::byte*>(row) + first * self.pixel_bytes_;
+  kernels::best().permute(self.swap_, from, reinterpret_cast<std::byte*>(out), count * self.pixel_bytes_ / 2);
 }
 
 namespace {
@@ -115,24 +122,16 @@ Expander::Run Expander::choose_palette(unsigned depth, unsigned channels) noexce
 
 template <class T>
 Expander::Run Expander::choose_samples(unsigned from, unsigned to) noexcept {
-  if (from == to && sizeof(T) == 1) return copy;
+  if (from == to) return sizeof(T) == 1 || std::endian::native == std::endian::big ? copy : swapped;
   switch (from * 10 + to) {
-    case 11:
-      return samples<T, 1, 1>;
     case 12:
       return samples<T, 1, 2>;
     case 21:
       return samples<T, 2, 1>;
-    case 22:
-      return samples<T, 2, 2>;
-    case 33:
-      return samples<T, 3, 3>;
     case 34:
       return samples<T, 3, 4>;
-    case 43:
-      return samples<T, 4, 3>;
     default:
-      return samples<T, 4, 4>;
+      return samples<T, 4, 3>;
   }
 }
 

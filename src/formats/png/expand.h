@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "formats/png/headers.h"
+#include "image/convert/kernels.h"
 #include "restride/image.h"
 
 namespace restride::png {
@@ -32,6 +33,8 @@ class Expander {
                        std::uint8_t* out) noexcept;
 
   static void copy(const Expander&, const std::uint8_t*, std::size_t, std::size_t, std::uint8_t*) noexcept;
+  // 16-bit samples are big-endian in the file (7.1).
+  static void swapped(const Expander&, const std::uint8_t*, std::size_t, std::size_t, std::uint8_t*) noexcept;
   template <unsigned kDepth, bool kAlpha>
   static void packed_gray(const Expander&, const std::uint8_t*, std::size_t, std::size_t, std::uint8_t*) noexcept;
   template <unsigned kDepth, unsigned kChannels>
@@ -49,6 +52,7 @@ class Expander {
   const Headers& headers_;
   Run run_;
   std::size_t pixel_bytes_;
+  kernels::Permutation swap_ = kernels::byte_swap(2);
   std::uint8_t scale_ = 1;   // packed gray: what a step of a sample is in the native precision
   std::uint8_t opaque_ = 1;  // packed gray: alpha's largest value
 };

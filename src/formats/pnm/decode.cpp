@@ -6,6 +6,7 @@
 #include "codec/bands.h"
 #include "formats/pnm/headers.h"
 #include "formats/pnm/pnm.h"
+#include "image/convert/kernels.h"
 
 namespace restride::pnm {
 namespace {
@@ -178,6 +179,8 @@ class Decoder final : public ImageDecoder {
     const std::size_t sample = size_of(stored.type);
     const std::uint32_t full = h.pfm() ? 0 : (1U << stored.bits()) - 1;
     const std::byte* from = row + static_cast<std::size_t>(x) * stored.channels * sample;
+    const bool swap = std::endian::native == std::endian::little && (h.pfm() || (sample == 2 && h.maxval == full));
+    if (swap) return kernels::best().permute(kernels::byte_swap(static_cast<unsigned>(sample)), from, to, samples);
     for (std::size_t i = 0; i < samples; ++i, from += sample, to += sample) {
       if (h.pfm())
         store(to, load<std::uint32_t>(from, h.little_endian ? std::endian::little : std::endian::big),

@@ -5,7 +5,9 @@
 
 #include "base/checked.h"
 #include "base/error_util.h"
+#include "codec/bands.h"
 #include "formats/pnm/pnm.h"
+#include "image/convert/kernels.h"
 
 namespace restride::pnm {
 namespace {
@@ -59,7 +61,7 @@ class Encoder final : public ImageEncoder {
   }
 
  protected:
-  Status encode_one(EncodeJob& job, Scratch&, Context&) override {
+  Status encode_one(EncodeJob& job, Scratch&, Context& context) override {
     const ImageSpec& spec = job.plan.wanted;
     char header[256];
     const auto header_size = static_cast<std::size_t>(write_header(spec, header, sizeof header));
@@ -68,16 +70,19 @@ class Encoder final : public ImageEncoder {
     std::byte* out = pixels > SIZE_MAX / 2 ? nullptr : job.sink->reserve(header_size + pixels);
     if (!out) return fail(Errc::out_of_memory, "no memory for the encoded picture");
     std::memcpy(out, header, header_size);
-    for (std::int64_t y = 0; y < spec.height; ++y) {
-      const bool bottom_up = spec.type == SampleType::f32;
-      std::byte* to = out + header_size + static_cast<std::size_t>(bottom_up ? spec.height - 1 - y : y) * line;
-      const std::byte* from = job.source.row(y, to);
-      if (spec.type == SampleType::u16)
-        for (std::size_t i = 0; i < line; i += 2)
-          store(to + i, load<std::uint16_t>(from + i, std::endian::native), std::endian::big);
-      else if (from != to)
-        std::memcpy(to, from, line);
+    ImageView to = dense_view(out + header_size, spec);
+    if (spec.type == SampleType::f32) {  // bottom-up
+      to.data = to.at(0, std::int64_t{spec.height} - 1);
+      to.row_stride = -to.row_stride;
     }
+    const bool swapped = spec.type == SampleType::u16 && std::endian::native == std::endian::little;
+    const auto swap = kernels::byte_swap(sizeof(std::uint16_t));
+    for_each_band(context.executor, spec.height, line, [&](std::int64_t first, std::int64_t count) {
+      for (std::int64_t y = first; swapped && y < first + count; ++y)
+        kernels::best().permute(swap, job.source.row(y, to.at(0, y)), to.at(0, y), line / sizeof(std::uint16_t));
+      const Rect band{0, first, spec.width, count};
+      if (!swapped) job.source.get(band, to.crop(band));
+    });
     job.sink->commit(header_size + pixels);
     return {};
   }

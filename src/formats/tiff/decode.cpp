@@ -20,6 +20,8 @@
 #include "formats/tiff/scheme.h"
 #include "formats/tiff/tiff.h"
 #include "formats/tiff/unpack.h"
+#include "image/convert/kernels.h"
+#include "image/convert/pixels.h"
 #include "image/convert/samples.h"
 
 namespace restride::tiff {
@@ -257,6 +259,12 @@ class Picture {
 
   void unpack(const Place& place, const Stored& stored, unsigned plane, const ImageView& to, std::byte* space) {
     wrote_.store(true, std::memory_order_relaxed);
+    if (!stored.swapped && unpacker_.same_layout(to)) {
+      const std::size_t pixel = std::size_t{scheme_.stored_channels} * unpacker_.whole_bytes();
+      return copy_rows(stored.rows + place.first_row * stored.row_bytes + place.first_column * pixel,
+                       static_cast<std::ptrdiff_t>(stored.row_bytes), to.data, to.row_stride, place.columns() * pixel,
+                       place.where.height);
+    }
     for (std::uint64_t y = place.first_row; y < place.end_row; ++y)
       unpacker_.row(stored.rows, stored.row_bytes, y, place.first_column, place.columns(), plane, stored.swapped, to,
                     static_cast<std::int64_t>(y - place.first_row), space);
@@ -416,16 +424,8 @@ class Picture {
   }
 
   static void swap_samples(std::byte* row, std::size_t n, std::size_t sample) noexcept {
-    const auto swap = [&]<class T>(T) {
-      for (std::size_t i = 0; i < n; ++i)
-        store(row + i * sizeof(T), load<T>(row + i * sizeof(T), kOther), std::endian::native);
-    };
-    if (sample == 2) swap(std::uint16_t{});
-    if (sample == 4) swap(std::uint32_t{});
-    if (sample == 8) swap(std::uint64_t{});
+    kernels::best().permute(kernels::byte_swap(static_cast<unsigned>(sample)), row, row, n);
   }
-  static constexpr std::endian kOther =
-      std::endian::native == std::endian::little ? std::endian::big : std::endian::little;
 
   static Error no_memory() { return fail(Errc::out_of_memory, "TIFF: no working memory"); }
 

@@ -100,6 +100,7 @@ Unpacker::Unpacker(const Directory& directory, const Scheme& scheme) noexcept
   sample_bytes_ = whole_bytes_ ? whole_bytes_ : bits_ <= 8 ? 1 : bits_ <= 16 ? 2 : 4;
   if (!whole_bytes_ && directory.sample_format == 2) sign_bit_ = 1U << (bits_ - 1);
   sums_packed_ = !whole_bytes_ && !floating && directory.predictor == 2 && scheme.route == Route::own;
+  swap_ = kernels::byte_swap(sample_bytes_);
   identity_ = !scheme.palette && !scheme.custom_ycc && scheme.inverted == 0 &&
               scheme.native.channels == (planar_ ? directory.samples : channels_);
   for (unsigned k = 0; k < scheme.native.channels; ++k) identity_ = identity_ && scheme.source[k] == k;
@@ -144,11 +145,6 @@ bool Unpacker::same_layout(const ImageView& to) const noexcept {
 void Unpacker::row(const std::byte* stored, std::size_t row_bytes, std::uint64_t y, std::uint32_t first,
                    std::uint32_t n, unsigned plane, bool swapped, const ImageView& to, std::int64_t to_y,
                    std::byte* space) const noexcept {
-  if (!swapped && same_layout(to)) {
-    const std::size_t pixel = std::size_t{channels_} * whole_bytes_;
-    std::memcpy(to.at(0, to_y), stored + y * row_bytes + first * pixel, n * pixel);
-    return;
-  }
   const Samples from = samples(stored, row_bytes, y, first, n, swapped, space);
   if (scheme_.palette) return look_up(from, n, to, to_y);
   if (scheme_.custom_ycc) return custom_ycc(from.data, n, to, to_y);
@@ -245,18 +241,10 @@ void Unpacker::scatter(Samples from, std::uint32_t n, unsigned plane, const Imag
   const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(channels_ * sample_bytes_);
   // All channels in their order, one after the other: one run of samples.
   if (identity_ && !planar_ && to.pixel_stride == step && (channels_ == 1 || to.channel_stride == sample_bytes_)) {
-    const std::uint32_t count = n * channels_;
-    const auto size = static_cast<std::ptrdiff_t>(sample_bytes_);
-    switch (sample_bytes_) {
-      case 1:
-        return copy_channel_any<std::uint8_t>(from.data, size, to.at(0, to_y), size, count, from.swapped, 0);
-      case 2:
-        return copy_channel_any<std::uint16_t>(from.data, size, to.at(0, to_y), size, count, from.swapped, 0);
-      case 4:
-        return copy_channel_any<std::uint32_t>(from.data, size, to.at(0, to_y), size, count, from.swapped, 0);
-      default:
-        return copy_channel_any<std::uint64_t>(from.data, size, to.at(0, to_y), size, count, from.swapped, 0);
-    }
+    const std::size_t count = std::size_t{n} * channels_;
+    if (from.swapped) return kernels::best().permute(swap_, from.data, to.at(0, to_y), count);
+    std::memcpy(to.at(0, to_y), from.data, count * sample_bytes_);
+    return;
   }
   for (unsigned k = 0; k < scheme_.native.channels; ++k) {
     if (planar_ && scheme_.source[k] != plane) continue;

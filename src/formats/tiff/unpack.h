@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "formats/tiff/scheme.h"
+#include "image/convert/kernels.h"
 #include "memory/scratch.h"
 #include "restride/image.h"
 
@@ -62,6 +63,7 @@ class Unpacker {
   bool sums_packed_;  // predictor 2 on samples that are not whole bytes
   std::uint32_t sign_bit_ = 0;
   std::uint64_t upside_down_ = 0;   // what an inverted integer is XORed with
+  kernels::Permutation swap_;       // of a sample
   const std::byte* map_ = nullptr;  // red, green and blue of each index
 };
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "image/convert/converter.h"
+#include "image/convert/rows.h"
 
 namespace restride {
 namespace {
@@ -96,8 +97,8 @@ struct PlanesSource {
 };
 
 // Rows that are equal sample for sample: copied whole.
-bool copy_rows(const ImageSpec& from, std::span<const PlaneView> planes, std::int64_t width, std::int64_t height,
-               const ImageView& to) noexcept {
+bool copy_pixels(const ImageSpec& from, std::span<const PlaneView> planes, std::int64_t width, std::int64_t height,
+                 const ImageView& to) noexcept {
   if (!same_samples(from, to.spec)) return false;
   const std::size_t sample = size_of(from.type);
   const bool one_plane = from.channels == 1 || !from.planar();
@@ -107,10 +108,9 @@ bool copy_rows(const ImageSpec& from, std::span<const PlaneView> planes, std::in
     if (planes[k].pixel_stride != pixel) return false;
     if (one_plane && planes[k].data != planes[0].data + k * sample) return false;
   }
-  const auto bytes = static_cast<std::size_t>(width * pixel);
   for (unsigned k = 0; k < (one_plane ? 1 : from.channels); ++k)
-    for (std::int64_t y = 0; y < height; ++y)
-      std::memcpy(to.at(0, y, k), planes[k].data + y * planes[k].row_stride, bytes);
+    copy_rows(planes[k].data, planes[k].row_stride, to.at(0, 0, k), to.row_stride,
+              static_cast<std::size_t>(width * pixel), height);
   return true;
 }
 
@@ -138,6 +138,17 @@ Conversion plan_conversion(const ImageSpec& from, const ImageView& to, std::int6
   return how;
 }
 
+void copy_rows(const std::byte* from, std::ptrdiff_t from_stride, std::byte* to, std::ptrdiff_t to_stride,
+               std::size_t bytes, std::int64_t rows) noexcept {
+  // Without gaps it is one long copy, which memcpy does without reading what it writes over.
+  const bool dense = from_stride == to_stride && from_stride == static_cast<std::ptrdiff_t>(bytes);
+  if (dense && rows > 0) {
+    std::memcpy(to, from, bytes * static_cast<std::size_t>(rows));
+    return;
+  }
+  for (std::int64_t y = 0; y < rows; ++y) std::memcpy(to + y * to_stride, from + y * from_stride, bytes);
+}
+
 bool same_samples(const ImageSpec& from, const ImageSpec& to) noexcept {
   if (from.type != to.type || from.bits() != to.bits() || from.channels != to.channels) return false;
   if (from.channels > 1 && from.planar() != to.planar()) return false;
@@ -158,11 +169,17 @@ bool can_convert(const ImageSpec& from, const ImageSpec& to) noexcept {
 void convert_pixels(const ImageSpec& from, std::span<const PlaneView> planes, std::int64_t width, std::int64_t height,
                     const ImageView& to, Orientation orientation) noexcept {
   if (width <= 0 || height <= 0) return;
-  if (orientation == Orientation::normal && copy_rows(from, planes, width, height, to)) return;
+  if (orientation == Orientation::normal && copy_pixels(from, planes, width, height, to)) return;
   const Conversion how = plan_conversion(from, to, width, height, orientation);
+  if (conversion::convert_rows(how, planes, width, height, swaps_axes(orientation), kernels::best())) return;
+  convert_plain(how, planes, width, height, swaps_axes(orientation));
+}
+
+void convert_plain(const Conversion& how, std::span<const PlaneView> planes, std::int64_t width, std::int64_t height,
+                   bool swapped) noexcept {
   const PlanesSource source{planes.data()};
   const conversion::Converter<PlanesSource, kRun> converter{how, source};
-  if (swaps_axes(orientation)) {
+  if (swapped) {
     // Down a strip of columns: consecutive runs then extend the same few destination rows.
     constexpr std::int64_t kStrip = 16;
     for (std::int64_t x = 0; x < width; x += kStrip)
@@ -183,12 +200,27 @@ void convert_pixels(const ImageView& from, const ImageView& to, Orientation orie
 
 void fill_pixels(const ImageView& to, std::span<const double> values) noexcept {
   if (values.empty()) return;
+  if (to.spec.width == 0) return;
   const std::size_t sample = size_of(to.spec.type);
+  const auto row = static_cast<std::size_t>(to.spec.row_bytes());
+  const bool planar = to.spec.channels > 1 && to.spec.planar();
+  const auto pixel = static_cast<std::ptrdiff_t>(row / to.spec.width);
+  const bool dense =
+      to.pixel_stride == pixel && (to.spec.channels == 1 || planar || to.channel_stride == std::ptrdiff_t(sample));
+  // The first row by samples, or its first pixel that is then doubled; the other rows are its copies.
+  const std::int64_t rows = dense ? std::min<std::int64_t>(to.spec.height, 1) : to.spec.height;
   for (unsigned k = 0; k < to.spec.channels; ++k) {
     std::array<std::byte, 8> bytes{};
     samples::store_double(to.spec.type, values[std::min<std::size_t>(k, values.size() - 1)], bytes.data());
-    for (std::int64_t y = 0; y < to.spec.height; ++y)
-      for (std::int64_t x = 0; x < to.spec.width; ++x) std::memcpy(to.at(x, y, k), bytes.data(), sample);
+    for (std::int64_t y = 0; y < rows; ++y)
+      for (std::int64_t x = 0; x < (dense ? 1 : to.spec.width); ++x) std::memcpy(to.at(x, y, k), bytes.data(), sample);
+  }
+  if (!dense || rows == 0) return;
+  for (unsigned k = 0; k < (planar ? to.spec.channels : 1); ++k) {
+    std::byte* first = to.at(0, 0, k);
+    for (std::size_t done = static_cast<std::size_t>(pixel); done < row; done *= 2)
+      std::memcpy(first + done, first, std::min(done, row - done));
+    copy_rows(first, 0, to.at(0, 1, k), to.row_stride, row, std::int64_t{to.spec.height} - 1);
   }
 }
 

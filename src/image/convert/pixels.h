@@ -42,9 +42,16 @@ void convert_pixels(const ImageView& from, const ImageView& to, Orientation orie
 namespace conversion {
 struct Conversion;
 }
+// The same by the plain conversion alone, for tests to judge faster ones by.
+void convert_plain(const conversion::Conversion& how, std::span<const PlaneView> planes, std::int64_t width,
+                   std::int64_t height, bool swaps_axes) noexcept;
 // The same conversion resolved, for a GPU kernel to run (image/convert/converter.h).
 conversion::Conversion plan_conversion(const ImageSpec& from, const ImageView& to, std::int64_t width,
                                        std::int64_t height, Orientation orientation) noexcept;
+
+// Copies rows of `bytes` bytes between places whose rows are `from_stride` and `to_stride` bytes apart.
+void copy_rows(const std::byte* from, std::ptrdiff_t from_stride, std::byte* to, std::ptrdiff_t to_stride,
+               std::size_t bytes, std::int64_t rows) noexcept;
 
 // Sets every pixel of `to` to `samples` (one a channel, clamped to the type; channels beyond their number: the last).
 void fill_pixels(const ImageView& to, std::span<const double> samples) noexcept;
