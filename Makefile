@@ -5,7 +5,7 @@ CMAKE := $(CURDIR)/.venv/bin/cmake
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help bootstrap build install test test-gpu ctest pytest asan tsan lint layers wheel demo ci clean
+.PHONY: help bootstrap build install test test-gpu test-extra docs ctest pytest asan tsan lint layers wheel demo ci clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,10 @@ tsan: bootstrap  ## unit and contract tests under ThreadSanitizer
 test-gpu: build  ## the tests that need a GPU
 	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/gpu
 	@cd build/dev && $(CURDIR)/.venv/bin/ctest -R 'Gpu|Vendor|Nvjpeg'
+
+test-extra: build  ## the tests that need PyTorch and Ray, which are large: into .venv
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r scripts/requirements-extra.txt
+	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/test_torch.py python/tests/test_ray.py python/tests/test_snippets.py python/tests/test_notebooks.py
 
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py
