@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# mypy: disable-error-code="import-not-found,misc,no-any-return,unused-ignore"
+# mypy: disable-error-code="import-not-found,misc,no-any-return,no-untyped-call,type-arg"
 """PyTorch data sets that decode in batches, straight into (N, C, H, W) uint8 tensors of one size.
 
     loader = DataLoader(ImageDataset("photos", 224), batch_size=64, shuffle=True, num_workers=4, collate_fn=collate)
