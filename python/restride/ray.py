@@ -57,7 +57,7 @@ class _Arena:
                 self._blocks.pop(i)
             block = np.empty(size, np.uint8)
         # Arrow and Ray keep the array that others are views of; one made over a memoryview ends their search for it.
-        root = np.frombuffer(memoryview(block), np.uint8, size)
+        root = np.frombuffer(block.data, np.uint8, size)
         self._blocks.append((block, weakref.ref(root)))
         return root
 
@@ -276,9 +276,12 @@ class _Transcode:
             results = self._encoder.encode(images, self._codec, code_stream_s=streams, params=params, on_error="return")
             for at, result in zip(members, results):
                 i = work[at]
+                if isinstance(result, Error):
+                    errors[i] = result
+                    continue
                 try:
-                    errors[i] = result if isinstance(result, Error) else self._write(targets[i], result)
-                    sizes[1, i] = 0 if errors[i] is not None else result.size
+                    self._write(targets[i], result)
+                    sizes[1, i] = result.size
                 except OSError as error:
                     errors[i] = error
 
@@ -288,7 +291,7 @@ class _Transcode:
         upright = self._decode.apply_exif_orientation
         return [b.with_orientation(1) if b.kind == MetadataKind.EXIF and upright else b for b in kept]
 
-    def _write(self, target: str, stream: CodeStream) -> None:
+    def _write(self, target: str, stream: Any) -> None:
         """Beside the target, and renamed when it is whole: whoever stops this leaves a part that the driver removes."""
         os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
         part = f"{target}.{self._job}-{uuid.uuid4().hex[:8]}.part"
