@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transcodes a folder to lossless HTJ2K or another codec on all machines of a Ray cluster.
+"""Transcodes a folder to lossless JPEG 2000, or to another codec, on all machines of a Ray cluster.
 
-usage: ray_transcode.py [SOURCE TARGET] [--codec jpeg2k] [--address auto] [--cpus 1] [--gpus 0]
+usage: ray_transcode.py [SOURCE TARGET] [--codec jpeg2k] [--ht] [--address auto] [--cpus 1] [--gpus 0]
 
 Without SOURCE and TARGET it makes a folder of --images small JPEG files and works on this machine alone. Run it again after
 a stop: what is there is not done again. Both folders must be reachable under the same paths on all machines.
@@ -35,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=pathlib.Path, metavar="SOURCE TARGET")
     parser.add_argument("--codec", default="jpeg2k")
+    parser.add_argument("--ht", action="store_true", help="jpeg2k: high throughput (HTJ2K), where this build can write it")
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--address", help="of a running cluster; without it, Ray starts on this machine")
     parser.add_argument("--cpus", type=float, default=1, help="of an actor")
@@ -46,9 +47,8 @@ def main() -> int:
         ray.init(address=given.address, logging_level="ERROR")
     with tempfile.TemporaryDirectory() as made:
         source, target = given.folders or (make_folder(pathlib.Path(made) / "in", given.images), pathlib.Path(made) / "out")
-        high_throughput = any(b["name"] == "openjph" and b["encodes"] for b in restride.backends())
         params = restride.EncodeParams(quality_type=restride.LOSSLESS,
-                                       jpeg2k_encode_params=restride.Jpeg2kEncodeParams(ht=high_throughput))  # fmt: skip
+                                       jpeg2k_encode_params=restride.Jpeg2kEncodeParams(ht=given.ht))  # fmt: skip
         report = transcode(source, target, given.codec, params=params if given.codec == "jpeg2k" else None, num_cpus=given.cpus,
                            num_gpus=given.gpus)  # fmt: skip
     rate = report.written / report.seconds if report.seconds else 0
