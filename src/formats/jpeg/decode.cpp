@@ -160,8 +160,7 @@ Status Decoder::read_window(Decompressor& handle, DecodeJob& job, Scratch& scrat
     return fail(Errc::out_of_memory, "no memory for a band of rows");
 
   std::array<JSAMPROW, kRowsACall> rows{};
-  for (int i = 0; i < kRowsACall; ++i)
-    rows[static_cast<std::size_t>(i)] = band.data() + static_cast<std::size_t>(i) * row_bytes;
+  for (std::size_t i = 0; i < kRowsACall && !band.empty(); ++i) rows[i] = band.data() + i * row_bytes;
   return guarded(handle.errors, [&] {
     skip_to(handle, window.y, rows.data());
     job.wrote = true;
