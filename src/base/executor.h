@@ -15,8 +15,8 @@ class Executor {
   // Threads that may work at once, the caller's included.
   virtual unsigned concurrency() const noexcept = 0;
 
-  // Calls f(i) once for each i in [0, n), in increasing order of start, and returns when all have returned. f must not
-  // throw.
+  // Calls f(i) once for each i in [0, n), in increasing order of start, and returns when all have returned. f may throw
+  // std::bad_alloc only: then so does this, when all have returned, and some i may have been left out.
   template <class F>
   void for_each(std::size_t n, F&& f) {
     using Plain = std::remove_reference_t<F>;

@@ -131,9 +131,21 @@ Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, 
 void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeStream* const> in,
                      std::span<Image* const> out, std::span<Status> statuses, const DecodeParams& params,
                      Stream stream) {
-  const std::size_t n = in.size();
   environment_ = &environment;
   stream_ = {stream.handle, environment.device};
+  const Status whole = or_out_of_memory([&] {
+    run_all(in, out, statuses, params);
+    return Status();
+  });
+  if (whole) return;
+  if (stage_) device_runtime()->release(stage_);
+  stage_ = nullptr;
+  for (Status& status : statuses) status = whole;
+}
+
+void DecodeCall::run_all(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
+                         const DecodeParams& params) {
+  const std::size_t n = in.size();
   writes_.start();
   // A decoder without a device serves images that are on one.
   for (std::size_t i = 0; stream_.device < 0 && i < n; ++i)
@@ -141,16 +153,18 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
   if (tasks_.size() < n) tasks_.resize(n);
   order_.clear();
 
-  const auto rounds = static_cast<std::uint32_t>(ceil_div<std::size_t>(n, environment.executor->concurrency()));
-  environment.executor->for_each(n, [&](std::size_t i) {
+  const auto rounds = static_cast<std::uint32_t>(ceil_div<std::size_t>(n, environment_->executor->concurrency()));
+  environment_->executor->for_each(n, [&](std::size_t i) {
     if (!in[i] || !out[i]) {
       statuses[i] = fail(Errc::invalid_argument, in[i] ? "no image to decode into" : "no code stream to decode");
       return;
     }
     tasks_[i].out = out[i];
     tasks_[i].job.request.rounds = rounds;
-    statuses[i] = prepare_task(environment, *in[i], params, out[i]->memory() == Memory::device, tasks_[i]);
-    if (statuses[i] && params.exact_shape) statuses[i] = check_shape(tasks_[i].geometry.output, out[i]->spec());
+    statuses[i] = or_out_of_memory([&]() -> Status {
+      RESTRIDE_TRY(prepare_task(*environment_, *in[i], params, out[i]->memory() == Memory::device, tasks_[i]));
+      return params.exact_shape ? check_shape(tasks_[i].geometry.output, out[i]->spec()) : Status();
+    });
   });
   for (std::size_t i = 0; i < n; ++i)
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));

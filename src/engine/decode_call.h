@@ -57,6 +57,8 @@ class DecodeCall {
            std::span<Status> statuses, const DecodeParams& params, Stream stream);
 
  private:
+  void run_all(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
+               const DecodeParams& params);
   void attempt(std::span<Status> statuses);
   Status aim(DecodeTask& task);
   void sort_by_cost();

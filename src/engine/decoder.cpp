@@ -35,14 +35,21 @@ Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 Decoder::~Decoder() = default;
 
 Result<Decoder> Decoder::create(const CodecOptions& options) {
-  RESTRIDE_ASSIGN(const int device, resolve_device(options));
-  RESTRIDE_ASSIGN(auto usable, candidates(options, device));
-  return Decoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  return or_out_of_memory([&]() -> Result<Decoder> {
+    RESTRIDE_ASSIGN(const int device, resolve_device(options));
+    RESTRIDE_ASSIGN(auto usable, candidates(options, device));
+    return Decoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  });
 }
 
 void Decoder::decode(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
                      const DecodeParams& params, Stream stream) {
-  impl_->calls.lease()->run(impl_->environment, in, out, statuses, params, stream);
+  const Status begun = or_out_of_memory([&] {
+    impl_->calls.lease()->run(impl_->environment, in, out, statuses, params, stream);
+    return Status();
+  });
+  if (begun) return;
+  for (Status& status : statuses) status = begun;
 }
 
 Status Decoder::decode(const CodeStream& in, Image& out, const DecodeParams& params, Stream stream) {
@@ -65,9 +72,11 @@ Result<Image> Decoder::read(const std::string& path, const DecodeParams& params,
 }
 
 Result<ImageSpec> Decoder::output_spec(const CodeStream& in, const DecodeParams& params) const {
-  DecodeTask task;
-  RESTRIDE_TRY(prepare_task(impl_->environment, in, params, output_memory() == Memory::device, task));
-  return task.geometry.output;
+  return or_out_of_memory([&]() -> Result<ImageSpec> {
+    DecodeTask task;
+    RESTRIDE_TRY(prepare_task(impl_->environment, in, params, output_memory() == Memory::device, task));
+    return task.geometry.output;
+  });
 }
 
 Memory Decoder::output_memory() const noexcept { return impl_->environment.device < 0 ? Memory::host : Memory::device; }

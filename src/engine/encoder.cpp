@@ -45,19 +45,27 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 Encoder::~Encoder() = default;
 
 Result<Encoder> Encoder::create(const CodecOptions& options) {
-  RESTRIDE_ASSIGN(const int device, resolve_device(options));
-  RESTRIDE_ASSIGN(auto usable, candidates(options, device));
-  return Encoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  return or_out_of_memory([&]() -> Result<Encoder> {
+    RESTRIDE_ASSIGN(const int device, resolve_device(options));
+    RESTRIDE_ASSIGN(auto usable, candidates(options, device));
+    return Encoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  });
 }
 
 void Encoder::encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
                      std::span<Status> statuses, const EncodeParams& params, Stream stream) {
-  if (const Format* format = find_format(codec)) {
+  const Status begun = or_out_of_memory([&]() -> Status {
+    const Format* format = find_format(codec);
+    if (!format) {
+      for (Status& status : statuses)
+        status = fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
+      return {};
+    }
     impl_->calls.lease()->run(impl_->environment, in, *format, out, statuses, params, stream);
-    return;
-  }
-  for (Status& status : statuses)
-    status = fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
+    return {};
+  });
+  if (begun) return;
+  for (Status& status : statuses) status = begun;
 }
 
 Status Encoder::encode(const Image& in, std::string_view codec, CodeStream& out, const EncodeParams& params,
@@ -119,12 +127,14 @@ Status write_file(const std::string& path, ByteSpan bytes) {
 
 Status Encoder::write(const std::string& path, const Image& in, std::string_view codec, const EncodeParams& params,
                       Stream stream) {
-  if (codec.empty()) codec = extension_of(path);
-  if (!find_format(codec))
-    return fail(Errc::invalid_argument,
-                "cannot tell a codec from the file name %s: give one, for example codec=\"jpeg\"", path.c_str());
-  RESTRIDE_ASSIGN(const CodeStream encoded, encode(in, codec, params, stream));
-  return write_file(path, encoded.bytes());
+  return or_out_of_memory([&]() -> Status {
+    if (codec.empty()) codec = extension_of(path);
+    if (!find_format(codec))
+      return fail(Errc::invalid_argument,
+                  "cannot tell a codec from the file name %s: give one, for example codec=\"jpeg\"", path.c_str());
+    RESTRIDE_ASSIGN(const CodeStream encoded, encode(in, codec, params, stream));
+    return write_file(path, encoded.bytes());
+  });
 }
 
 std::string_view codec_for(std::string_view name_or_extension) noexcept {

@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
+#include <new>
 
 namespace restride {
 
@@ -42,16 +43,20 @@ void ThreadPool::start_threads() {
   for (unsigned i = 1; i < threads_; ++i) {
     try {
       shared.threads.emplace_back([this, &shared] { thread_main(shared); });
-    } catch (const std::system_error&) {
-      break;  // as many as the system gives; the caller's own thread always works
+    } catch (const std::exception&) {
+      break;  // as many as the system and its memory give; the caller's own thread always works
     }
   }
   started_in_.store(process, std::memory_order_release);
 }
 
 void ThreadPool::work_on(Range& range) noexcept {
-  for (std::size_t i; (i = range.next.fetch_add(1, std::memory_order_relaxed)) < range.size;)
-    range.function(range.context, i);
+  try {
+    for (std::size_t i; (i = range.next.fetch_add(1, std::memory_order_relaxed)) < range.size;)
+      range.function(range.context, i);
+  } catch (const std::bad_alloc&) {
+    range.short_of_memory.store(true, std::memory_order_relaxed);
+  }
 }
 
 void ThreadPool::unlink(Range& range) noexcept {
@@ -66,6 +71,7 @@ void ThreadPool::run(std::size_t n, void (*function)(void*, std::size_t), void* 
   Range range{function, context, n};
   if (threads_ == 1) {
     work_on(range);
+    if (range.short_of_memory.load(std::memory_order_relaxed)) throw std::bad_alloc();
     return;
   }
   start_threads();
@@ -84,6 +90,7 @@ void ThreadPool::run(std::size_t n, void (*function)(void*, std::size_t), void* 
   std::unique_lock lock(shared.mutex);
   unlink(range);
   shared.done.wait(lock, [&] { return range.helpers == 0; });
+  if (range.short_of_memory.load(std::memory_order_relaxed)) throw std::bad_alloc();
 }
 
 void ThreadPool::thread_main(Shared& shared) noexcept {

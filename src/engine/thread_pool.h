@@ -40,7 +40,8 @@ class ThreadPool final : public Executor {
     std::size_t size;
     std::atomic<std::size_t> next{0};
     std::size_t helpers = 0;  // pool threads inside; guarded by the mutex
-    Range* below = nullptr;   // list of ranges with work left, newest first
+    std::atomic<bool> short_of_memory{false};
+    Range* below = nullptr;  // list of ranges with work left, newest first
   };
 
   // What fork must not copy half-way: everything that threads touch.

@@ -11,12 +11,13 @@ namespace {
 constexpr const char* kCodecs[] = {"jpeg", "jpeg2k", "tiff", "png", "webp", "bmp", "pnm"};
 
 ImageSpec draw_spec(Choices& choose) {
-  constexpr SampleFormat kFormats[] = {
-      SampleFormat::i_rgb, SampleFormat::p_rgb,  SampleFormat::i_bgr,  SampleFormat::i_rgba,      SampleFormat::p_rgba,
-      SampleFormat::i_y,   SampleFormat::i_ya,   SampleFormat::i_ycc,  SampleFormat::i_cmyk,      SampleFormat::i_ycck,
-      SampleFormat::p_y,   SampleFormat::p_cmyk, SampleFormat::p_bgr,  SampleFormat::i_unchanged, SampleFormat::p_unchanged};
-  constexpr ColorSpec kColors[] = {ColorSpec::srgb, ColorSpec::gray, ColorSpec::sycc, ColorSpec::cmyk, ColorSpec::ycck,
-                                   ColorSpec::unchanged};
+  constexpr SampleFormat kFormats[] = {SampleFormat::i_rgb,  SampleFormat::p_rgb,       SampleFormat::i_bgr,
+                                       SampleFormat::i_rgba, SampleFormat::p_rgba,      SampleFormat::i_y,
+                                       SampleFormat::i_ya,   SampleFormat::i_ycc,       SampleFormat::i_cmyk,
+                                       SampleFormat::i_ycck, SampleFormat::p_y,         SampleFormat::p_cmyk,
+                                       SampleFormat::p_bgr,  SampleFormat::i_unchanged, SampleFormat::p_unchanged};
+  constexpr ColorSpec kColors[] = {ColorSpec::srgb, ColorSpec::gray, ColorSpec::sycc,
+                                   ColorSpec::cmyk, ColorSpec::ycck, ColorSpec::unchanged};
   ImageSpec spec;
   spec.width = 1 + choose.byte() % 80;
   spec.height = 1 + choose.byte() % 60;
@@ -44,10 +45,9 @@ EncodeParams draw_encode(Choices& choose) {
   params.quality_type = static_cast<QualityType>(how % 6);
   params.quality_value = how % 6 == 5 ? choose.byte() / 255.0 : choose.byte() % 110;
   if (choose.byte() > 200) params.color = choose.flag() ? ColorSpec::gray : ColorSpec::srgb;
-  constexpr ChromaSubsampling kSamplings[] = {ChromaSubsampling::css_444, ChromaSubsampling::css_422,
-                                              ChromaSubsampling::css_420, ChromaSubsampling::css_440,
-                                              ChromaSubsampling::css_411, ChromaSubsampling::css_410,
-                                              ChromaSubsampling::css_gray, ChromaSubsampling::css_410v};
+  constexpr ChromaSubsampling kSamplings[] = {
+      ChromaSubsampling::css_444, ChromaSubsampling::css_422, ChromaSubsampling::css_420,  ChromaSubsampling::css_440,
+      ChromaSubsampling::css_411, ChromaSubsampling::css_410, ChromaSubsampling::css_gray, ChromaSubsampling::css_410v};
   const unsigned more = choose.byte();
   if (more & 1) params.subsampling = kSamplings[more >> 1 & 7];
   params.jpeg.progressive = more & 16;
@@ -87,8 +87,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CodeStream stream = *CodeStream::create();
   const Status status = encoder.encode(source.image(), codec, stream, params);
   if (!status) {
-    FUZZ_CHECK(status.error().code == Errc::invalid_argument || status.error().code == Errc::unsupported,
-               "%s: %s", codec, status.error().describe().c_str());
+    FUZZ_CHECK(status.error().code == Errc::invalid_argument || status.error().code == Errc::unsupported, "%s: %s",
+               codec, status.error().describe().c_str());
     FUZZ_CHECK(stream.size() == 0);
     return 0;
   }

@@ -13,20 +13,21 @@
 
 #include "restride/restride.h"
 #include "unit/support/guarded_bytes.h"
+#include "unit/support/openjpeg_leaks.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace restride::fuzz {
 
 // Ends the process, so that the fuzzer keeps the input.
-#define FUZZ_CHECK(condition, ...)                                           \
-  do {                                                                       \
-    if (!(condition)) {                                                      \
-      std::fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);   \
-      std::fprintf(stderr, "" __VA_ARGS__);                                  \
-      std::fputc('\n', stderr);                                              \
-      std::abort();                                                          \
-    }                                                                        \
+#define FUZZ_CHECK(condition, ...)                                         \
+  do {                                                                     \
+    if (!(condition)) {                                                    \
+      std::fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
+      std::fprintf(stderr, "" __VA_ARGS__);                                \
+      std::fputc('\n', stderr);                                            \
+      std::abort();                                                        \
+    }                                                                      \
   } while (false)
 
 inline constexpr std::size_t kChoices = 16;

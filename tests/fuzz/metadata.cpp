@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metadata of every kind and image, TIFF tags, and views: other directories, images, limits, views of views. Blocks that
-// are found can be written into another file and are found there again.
+// Metadata of every kind and image, TIFF tags, and views: other directories, images, limits, views of views. Blocks
+// that are found can be written into another file and are found there again.
 #include "fuzz/fuzz.h"
 
 using namespace restride;

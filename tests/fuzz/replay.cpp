@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// A main() for fuzz bodies where there is no libFuzzer: runs files as they are, then damages them at random for a while.
-// usage: fuzz_X [-max_total_time=SECONDS] [-seed=N] [FILE | FOLDER]...
+// A main() for fuzz bodies where there is no libFuzzer: runs files as they are, then damages them at random for a
+// while. usage: fuzz_X [-max_total_time=SECONDS] [-seed=N] [FILE | FOLDER]...
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
 #include <string>
+#include <vector>
 
-#include "fuzz/fuzz.h"
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 

@@ -4,12 +4,12 @@
 
 #include <tiffio.h>
 
+#include <unistd.h>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "unit/support/jpeg_files.h"
@@ -133,18 +133,21 @@ inline void add_tiffs(Files& to) {
     p.randomise();
     to.push_back({name, "tiff", file_of(p, order, big)});
   };
-  add("tiff_packbits_big_endian", [](TiffPicture& p) { p.compression = Compression::packbits; }, std::endian::big);
-  add("tiff_bigtiff_16",
-      [](TiffPicture& p) { p.bits = 16, p.channels = 3, p.photometric = Photometric::rgb, p.predictor = 2,
-                           p.compression = Compression::lzw; },
+  add(
+      "tiff_packbits_big_endian", [](TiffPicture& p) { p.compression = Compression::packbits; }, std::endian::big);
+  add(
+      "tiff_bigtiff_16",
+      [](TiffPicture& p) {
+        p.bits = 16, p.channels = 3, p.photometric = Photometric::rgb, p.predictor = 2,
+        p.compression = Compression::lzw;
+      },
       std::endian::little, true);
   add("tiff_planar_tiles", [](TiffPicture& p) {
     p.channels = 3, p.photometric = Photometric::rgb, p.planar = true, p.tile_width = p.tile_height = 16;
     p.compression = Compression::deflate;
   });
-  add("tiff_float_predictor", [](TiffPicture& p) {
-    p.bits = 32, p.format = 3, p.predictor = 3, p.compression = Compression::deflate;
-  });
+  add("tiff_float_predictor",
+      [](TiffPicture& p) { p.bits = 32, p.format = 3, p.predictor = 3, p.compression = Compression::deflate; });
   add("tiff_bits_reversed", [](TiffPicture& p) { p.bits = 1, p.reversed = true; });
   add("tiff_cmyk", [](TiffPicture& p) { p.channels = 4, p.photometric = Photometric::separated; });
   const auto libtiff = [&](const char* name, std::uint16_t compression, std::uint16_t bits, std::uint16_t channels,
