@@ -93,6 +93,10 @@ class ByteReader {
 inline ByteSpan as_bytes(const void* data, std::size_t size) noexcept {
   return {static_cast<const std::byte*>(data), size};
 }
+// Copies `from` to `to`; an empty span may point nowhere, which memcpy must not be given.
+inline void put_bytes(std::byte* to, ByteSpan from) noexcept {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+}
 inline std::uint8_t u8_at(ByteSpan bytes, std::size_t i) noexcept { return static_cast<std::uint8_t>(bytes[i]); }
 // True if `bytes` starts with the n characters at `text` (which may contain NUL).
 inline bool starts_with(ByteSpan bytes, const char* text, std::size_t n) noexcept {

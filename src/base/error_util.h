@@ -4,6 +4,7 @@
 
 #include <cstdarg>
 #include <cstdint>
+#include <new>
 #include <string>
 
 #include "restride/error.h"
@@ -13,6 +14,17 @@ namespace restride {
 // printf into an Error.
 [[gnu::format(printf, 2, 3)]] Error fail(Errc code, const char* format, ...);
 [[gnu::format(printf, 3, 4)]] Error fail_at(Errc code, std::uint64_t offset, const char* format, ...);
+
+// Runs f, which gives a Status or Result. Where memory for something small inside it runs out, that is its error: the
+// text is short enough to need no memory itself. Stands around every public function and every image of a call.
+template <class F>
+auto or_out_of_memory(F&& f) noexcept -> decltype(f()) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    return Error{Errc::out_of_memory, "out of memory", Error::kNoOffset};
+  }
+}
 
 }  // namespace restride
 

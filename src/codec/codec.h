@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/error_util.h"
 #include "base/executor.h"
 #include "image/convert/pixel_sink.h"
 #include "memory/scratch.h"
@@ -86,8 +87,7 @@ class ImageDecoder : public FormatDecoder {
   void decode(std::span<DecodeJob> jobs, Context& context) final {
     for (DecodeJob& job : jobs) {
       auto scratch = context.scratch.lease();
-      Status status = decode_one(job, *scratch, context);
-      job.status = std::move(status);
+      job.status = or_out_of_memory([&] { return decode_one(job, *scratch, context); });
       scratch->reset();
     }
   }
@@ -126,8 +126,7 @@ class ImageEncoder : public FormatEncoder {
   void encode(std::span<EncodeJob> jobs, Context& context) final {
     for (EncodeJob& job : jobs) {
       auto scratch = context.scratch.lease();
-      Status status = encode_one(job, *scratch, context);
-      job.status = std::move(status);
+      job.status = or_out_of_memory([&] { return encode_one(job, *scratch, context); });
       scratch->reset();
     }
   }

@@ -132,9 +132,21 @@ Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, 
 void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeStream* const> in,
                      std::span<Image* const> out, std::span<Status> statuses, ParamsOf<DecodeParams> params,
                      Stream stream) {
-  const std::size_t n = in.size();
   environment_ = &environment;
   stream_ = {stream.handle, environment.device};
+  const Status whole = or_out_of_memory([&] {
+    run_all(in, out, statuses, params);
+    return Status();
+  });
+  if (whole) return;
+  if (stage_) device_runtime()->release(stage_);
+  stage_ = nullptr;
+  for (Status& status : statuses) status = whole;
+}
+
+void DecodeCall::run_all(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
+                         ParamsOf<DecodeParams> params) {
+  const std::size_t n = in.size();
   writes_.start();
   // A decoder without a device serves images that are on one.
   for (std::size_t i = 0; stream_.device < 0 && i < n; ++i)
@@ -142,20 +154,22 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
   if (tasks_.size() < n) tasks_.resize(n);
   order_.clear();
 
-  const auto rounds = static_cast<std::uint32_t>(ceil_div<std::size_t>(n, environment.executor->concurrency()));
-  environment.executor->for_each(n, [&](std::size_t i) {
+  const auto rounds = static_cast<std::uint32_t>(ceil_div<std::size_t>(n, environment_->executor->concurrency()));
+  environment_->executor->for_each(n, [&](std::size_t i) {
     if (!in[i] || !out[i]) {
       statuses[i] = fail(Errc::invalid_argument, in[i] ? "no image to decode into" : "no code stream to decode");
       return;
     }
     tasks_[i].out = out[i];
     tasks_[i].job.request.rounds = rounds;
-    statuses[i] = prepare_task(environment, *in[i], params[i], out[i]->memory() == Memory::device, tasks_[i]);
-    if (statuses[i] && params[i].exact_shape) statuses[i] = check_shape(tasks_[i].geometry.output, out[i]->spec());
+    statuses[i] = or_out_of_memory([&]() -> Status {
+      RESTRIDE_TRY(prepare_task(*environment_, *in[i], params[i], out[i]->memory() == Memory::device, tasks_[i]));
+      return params[i].exact_shape ? check_shape(tasks_[i].geometry.output, out[i]->spec()) : Status();
+    });
   });
   for (std::size_t i = 0; i < n; ++i)
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
-  for (const Backend& backend : environment.shares) share_out(backend, params);
+  for (const Backend& backend : environment_->shares) share_out(backend, params);
   while (!order_.empty()) {
     attempt(statuses);
     // A device decoder may find out too late that a picture is not for it, or stumble over a damaged one: the next
@@ -165,7 +179,7 @@ void DecodeCall::run(const DecodeEnvironment& environment, std::span<const CodeS
 }
 
 // Leaves `backend` its share of the pictures that chose it, the first ones, and finds another for the rest.
-void DecodeCall::share_out(const Backend& backend, const DecodeParams& params) {
+void DecodeCall::share_out(const Backend& backend, ParamsOf<DecodeParams> params) {
   const auto chose = [&](std::uint32_t i) {
     return tasks_[i].route != Route::none && environment_->candidates[tasks_[i].candidate].backend == backend.kind;
   };
@@ -176,7 +190,8 @@ void DecodeCall::share_out(const Backend& backend, const DecodeParams& params) {
     DecodeTask& task = tasks_[i];
     const auto [plan, candidate, route, later] =
         std::tuple(task.job.plan, task.candidate, task.route, task.job.request.converted_later);
-    if (choose_decoder(*environment_, candidate + 1, params, task.out->memory() == Memory::device, task) && !chose(i))
+    if (choose_decoder(*environment_, candidate + 1, params[i], task.out->memory() == Memory::device, task) &&
+        !chose(i))
       continue;
     std::tie(task.job.plan, task.candidate, task.route, task.job.request.converted_later) =
         std::tie(plan, candidate, route, later);

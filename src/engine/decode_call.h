@@ -61,7 +61,9 @@ class DecodeCall {
            std::span<Status> statuses, ParamsOf<DecodeParams> params, Stream stream);
 
  private:
-  void share_out(const Backend& backend, const DecodeParams& params);
+  void run_all(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
+               ParamsOf<DecodeParams> params);
+  void share_out(const Backend& backend, ParamsOf<DecodeParams> params);
   void attempt(std::span<Status> statuses);
   Status aim(DecodeTask& task);
   void sort_by_cost();

@@ -26,6 +26,15 @@ struct Decoder::Impl {
       environment.decoders.push_back(candidate.decoder(options));
   }
 
+  void decode(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
+              ParamsOf<DecodeParams> params, Stream stream) {
+    const Status begun = or_out_of_memory([&] {
+      calls.lease()->run(environment, in, out, statuses, params, stream);
+      return Status();
+    });
+    if (!begun) std::fill(statuses.begin(), statuses.end(), begun);
+  }
+
   CodecOptions options;
   std::unique_ptr<ThreadPool> pool;  // null: the caller's executor
   StatePool<Scratch> scratch;
@@ -39,19 +48,21 @@ Decoder& Decoder::operator=(Decoder&&) noexcept = default;
 Decoder::~Decoder() = default;
 
 Result<Decoder> Decoder::create(const CodecOptions& options) {
-  RESTRIDE_ASSIGN(const int device, resolve_device(options));
-  RESTRIDE_ASSIGN(auto usable, candidates(options, device));
-  return Decoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  return or_out_of_memory([&]() -> Result<Decoder> {
+    RESTRIDE_ASSIGN(const int device, resolve_device(options));
+    RESTRIDE_ASSIGN(auto usable, candidates(options, device));
+    return Decoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  });
 }
 
 void Decoder::decode(std::span<const CodeStream* const> in, std::span<Image* const> out, std::span<Status> statuses,
                      const DecodeParams& params, Stream stream) {
-  impl_->calls.lease()->run(impl_->environment, in, out, statuses, params, stream);
+  impl_->decode(in, out, statuses, params, stream);
 }
 
 void Decoder::decode_each(std::span<const CodeStream* const> in, std::span<Image* const> out,
                           std::span<Status> statuses, std::span<const DecodeParams> params, Stream stream) {
-  impl_->calls.lease()->run(impl_->environment, in, out, statuses, ParamsOf<DecodeParams>(params), stream);
+  impl_->decode(in, out, statuses, ParamsOf<DecodeParams>(params), stream);
 }
 
 Status Decoder::decode(const CodeStream& in, Image& out, const DecodeParams& params, Stream stream) {
@@ -74,9 +85,11 @@ Result<Image> Decoder::read(const std::string& path, const DecodeParams& params,
 }
 
 Result<ImageSpec> Decoder::output_spec(const CodeStream& in, const DecodeParams& params) const {
-  DecodeTask task;
-  RESTRIDE_TRY(prepare_task(impl_->environment, in, params, output_memory() == Memory::device, task));
-  return task.geometry.output;
+  return or_out_of_memory([&]() -> Result<ImageSpec> {
+    DecodeTask task;
+    RESTRIDE_TRY(prepare_task(impl_->environment, in, params, output_memory() == Memory::device, task));
+    return task.geometry.output;
+  });
 }
 
 Memory Decoder::output_memory() const noexcept { return impl_->environment.device < 0 ? Memory::host : Memory::device; }

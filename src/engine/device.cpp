@@ -143,11 +143,8 @@ std::vector<BackendInfo> backends() {
                      codec.make_decoder != nullptr, codec.make_encoder != nullptr,
                      std::string(codec.version ? codec.version() : "")});
   for (const CodecEntry& entry : codecs())
-    out.push_back({std::string(entry.name),
-                   std::string(entry.format->name),
-                   static_cast<int>(entry.backend),
-                   entry.make_decoder != nullptr,
-                   entry.make_encoder != nullptr,
+    out.push_back({std::string(entry.name), std::string(entry.format->name), static_cast<int>(entry.backend),
+                   entry.make_decoder != nullptr, entry.make_encoder != nullptr,
                    entry.version ? entry.version() : std::string()});
   for_each_external_codec([&](const ExternalCodec& codec) {
     out.push_back({std::string(codec.implementation()),

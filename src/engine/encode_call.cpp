@@ -33,17 +33,15 @@ ImageInfo describe_input(const ImageSpec& input, const EncodePlan& plan) {
 void clear(CodeStream::State& state) noexcept {
   state.forget();
   state.encoded = 0;
+  state.encoded_codec = {};
+  state.encoded_info.reset();
 }
 
 // After it: the stream says what is in it, or is empty.
 Status settle(CodeStream::State& state, ByteSink& sink, Status status, const EncodeTask& task, const Format& format) {
   if (status && !task.job.params->metadata.empty()) status = format.embed(task.job.params->metadata, sink);
   if (status) status = sink.finish();
-  if (!status) {
-    state.encoded_codec = {};
-    state.encoded_info.reset();
-    return status;
-  }
+  if (!status) return status;
   state.encoded = sink.size();
   state.encoded_codec = format.name;
   state.encoded_info = describe_input(task.in->spec(), task.job.plan);
@@ -112,9 +110,25 @@ Status EncodeCall::choose(EncodeTask& task, std::size_t from, const Format& form
 void EncodeCall::run(const EncodeEnvironment& environment, std::span<const Image* const> in, const Format& format,
                      std::span<CodeStream* const> out, std::span<Status> statuses, ParamsOf<EncodeParams> params,
                      Stream stream) {
-  const std::size_t n = in.size();
   environment_ = &environment;
   stream_ = {stream.handle, environment.device};
+  const Status whole = or_out_of_memory([&] {
+    run_all(in, format, out, statuses, params);
+    return Status();
+  });
+  if (whole) return;
+  spills_.clear();
+  if (stage_) device_runtime()->release(stage_);
+  stage_ = nullptr;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (out[i] && out[i]->writable()) clear(*out[i]->state());
+    statuses[i] = whole;
+  }
+}
+
+void EncodeCall::run_all(std::span<const Image* const> in, const Format& format, std::span<CodeStream* const> out,
+                         std::span<Status> statuses, ParamsOf<EncodeParams> params) {
+  const std::size_t n = in.size();
   // An encoder without a device serves images that are on one.
   for (std::size_t i = 0; stream_.device < 0 && i < n; ++i)
     if (in[i] && in[i]->memory() == Memory::device) stream_.device = in[i]->view().device;
@@ -131,7 +145,7 @@ void EncodeCall::run(const EncodeEnvironment& environment, std::span<const Image
     }
     tasks_[i].in = in[i];
     tasks_[i].out = out[i];
-    statuses[i] = prepare(tasks_[i], format, params[i]);
+    statuses[i] = or_out_of_memory([&] { return prepare(tasks_[i], format, params[i]); });
     if (statuses[i]) order_.push_back(static_cast<std::uint32_t>(i));
   }
   while (!order_.empty()) {
@@ -302,8 +316,9 @@ void EncodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, C
   clear(state);
   environment_->encoders[task.candidate]->encode({&task.job, 1}, context);
   task.job.sink = nullptr;
-  statuses[index] =
-      settle(state, sink, std::move(task.job.status), task, *environment_->candidates[task.candidate].format);
+  statuses[index] = or_out_of_memory([&] {
+    return settle(state, sink, std::move(task.job.status), task, *environment_->candidates[task.candidate].format);
+  });
   task.job.status = {};
 }
 

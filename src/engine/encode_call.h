@@ -55,6 +55,8 @@ class EncodeCall {
            std::span<CodeStream* const> out, std::span<Status> statuses, ParamsOf<EncodeParams> params, Stream stream);
 
  private:
+  void run_all(std::span<const Image* const> in, const Format& format, std::span<CodeStream* const> out,
+               std::span<Status> statuses, ParamsOf<EncodeParams> params);
   Status prepare(EncodeTask& task, const Format& format, const EncodeParams& params);
   Status choose(EncodeTask& task, std::size_t from, const Format& format, const EncodeParams& params) const;
   void attempt(std::span<Status> statuses);

@@ -20,6 +20,14 @@
 
 namespace restride {
 
+namespace {
+
+Error unknown_codec(std::string_view codec) {
+  return fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
+}
+
+}  // namespace
+
 struct Encoder::Impl {
   Impl(const CodecOptions& given, int device, std::vector<Candidate> candidates)
       : options(given), pool(given.executor ? nullptr : std::make_unique<ThreadPool>(given.max_threads)) {
@@ -30,6 +38,17 @@ struct Encoder::Impl {
     environment.device = device;
     for (const Candidate& candidate : environment.candidates)
       environment.encoders.push_back(candidate.encoder(options));
+  }
+
+  void encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
+              std::span<Status> statuses, ParamsOf<EncodeParams> params, Stream stream) {
+    const Status begun = or_out_of_memory([&]() -> Status {
+      const Format* format = find_format(codec);
+      if (!format) return unknown_codec(codec);
+      calls.lease()->run(environment, in, *format, out, statuses, params, stream);
+      return {};
+    });
+    if (!begun) std::fill(statuses.begin(), statuses.end(), begun);
   }
 
   CodecOptions options;
@@ -46,41 +65,31 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 Encoder::~Encoder() = default;
 
 Result<Encoder> Encoder::create(const CodecOptions& options) {
-  RESTRIDE_ASSIGN(const int device, resolve_device(options));
-  RESTRIDE_ASSIGN(auto usable, candidates(options, device));
-  return Encoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  return or_out_of_memory([&]() -> Result<Encoder> {
+    RESTRIDE_ASSIGN(const int device, resolve_device(options));
+    RESTRIDE_ASSIGN(auto usable, candidates(options, device));
+    return Encoder(std::make_unique<Impl>(options, device, std::move(usable)));
+  });
 }
-
-namespace {
-
-Error unknown_codec(std::string_view codec) {
-  return fail(Errc::invalid_argument, "unknown codec \"%s\"", std::string(codec).c_str());
-}
-
-}  // namespace
 
 void Encoder::encode(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
                      std::span<Status> statuses, const EncodeParams& params, Stream stream) {
-  if (const Format* format = find_format(codec))
-    impl_->calls.lease()->run(impl_->environment, in, *format, out, statuses, params, stream);
-  else
-    std::fill(statuses.begin(), statuses.end(), unknown_codec(codec));
+  impl_->encode(in, codec, out, statuses, params, stream);
 }
 
 void Encoder::encode_each(std::span<const Image* const> in, std::string_view codec, std::span<CodeStream* const> out,
                           std::span<Status> statuses, std::span<const EncodeParams> params, Stream stream) {
-  if (const Format* format = find_format(codec))
-    impl_->calls.lease()->run(impl_->environment, in, *format, out, statuses, ParamsOf<EncodeParams>(params), stream);
-  else
-    std::fill(statuses.begin(), statuses.end(), unknown_codec(codec));
+  impl_->encode(in, codec, out, statuses, ParamsOf<EncodeParams>(params), stream);
 }
 
 Status Encoder::check(const ImageSpec& spec, std::string_view codec, const EncodeParams& params) const {
-  const Format* format = find_format(codec);
-  if (!format) return unknown_codec(codec);
-  RESTRIDE_TRY(check_parameters(*format, params));
-  RESTRIDE_TRY(choose_encoder(impl_->environment, 0, spec, *format, params));
-  return {};
+  return or_out_of_memory([&]() -> Status {
+    const Format* format = find_format(codec);
+    if (!format) return unknown_codec(codec);
+    RESTRIDE_TRY(check_parameters(*format, params));
+    RESTRIDE_TRY(choose_encoder(impl_->environment, 0, spec, *format, params));
+    return {};
+  });
 }
 
 Status Encoder::encode(const Image& in, std::string_view codec, CodeStream& out, const EncodeParams& params,
@@ -142,12 +151,14 @@ Status write_file(const std::string& path, ByteSpan bytes) {
 
 Status Encoder::write(const std::string& path, const Image& in, std::string_view codec, const EncodeParams& params,
                       Stream stream) {
-  if (codec.empty()) codec = extension_of(path);
-  if (!find_format(codec))
-    return fail(Errc::invalid_argument,
-                "cannot tell a codec from the file name %s: give one, for example codec=\"jpeg\"", path.c_str());
-  RESTRIDE_ASSIGN(const CodeStream encoded, encode(in, codec, params, stream));
-  return write_file(path, encoded.bytes());
+  return or_out_of_memory([&]() -> Status {
+    if (codec.empty()) codec = extension_of(path);
+    if (!find_format(codec))
+      return fail(Errc::invalid_argument,
+                  "cannot tell a codec from the file name %s: give one, for example codec=\"jpeg\"", path.c_str());
+    RESTRIDE_ASSIGN(const CodeStream encoded, encode(in, codec, params, stream));
+    return write_file(path, encoded.bytes());
+  });
 }
 
 std::string_view codec_for(std::string_view name_or_extension) noexcept {

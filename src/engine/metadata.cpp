@@ -24,11 +24,12 @@ Result<std::vector<Metadata>> find(const CodeStream& stream, std::optional<Metad
 }  // namespace
 
 Result<std::vector<Metadata>> read_metadata(const CodeStream& stream, std::optional<MetadataKind> kind) {
-  return find(stream, kind, std::nullopt);
+  return or_out_of_memory([&] { return find(stream, kind, std::nullopt); });
 }
 
 Result<std::optional<Metadata>> read_tiff_tag(const CodeStream& stream, std::uint16_t id) {
-  RESTRIDE_ASSIGN(std::vector<Metadata> found, find(stream, MetadataKind::tiff_tag, id));
+  RESTRIDE_ASSIGN(std::vector<Metadata> found,
+                  or_out_of_memory([&] { return find(stream, MetadataKind::tiff_tag, id); }));
   if (found.empty()) return std::optional<Metadata>();
   return std::optional<Metadata>(std::move(found.front()));
 }

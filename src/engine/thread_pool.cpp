@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <system_error>
+#include <exception>
 
 namespace restride {
 
@@ -42,8 +42,8 @@ void ThreadPool::start_threads() {
   for (unsigned i = 1; i < threads_; ++i) {
     try {
       shared.threads.emplace_back([this, &shared] { thread_main(shared); });
-    } catch (const std::system_error&) {
-      break;  // as many as the system gives; the caller's own thread always works
+    } catch (const std::exception&) {
+      break;  // as many as the system and its memory give; the caller's own thread always works
     }
   }
   started_in_.store(process, std::memory_order_release);

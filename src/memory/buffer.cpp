@@ -2,6 +2,7 @@
 #include "memory/buffer.h"
 
 #include <cstring>
+#include <new>
 
 #include "base/error_util.h"
 #include "memory/scratch.h"
@@ -52,7 +53,11 @@ std::byte* Scratch::allocate(std::size_t bytes, std::size_t alignment) noexcept 
   const std::size_t wanted = bytes + alignment;  // room to align whatever the resource gives
   Buffer block;
   if (!block.ensure(wanted > kSmallestBlock ? wanted : kSmallestBlock)) return nullptr;
-  blocks_.push_back(std::move(block));
+  try {
+    blocks_.push_back(std::move(block));
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
   position_ = 0;
   return allocate(bytes, alignment);
 }

@@ -20,16 +20,18 @@ CodeStream::State::~State() {
 }
 
 Result<const StreamInfo*> CodeStream::State::parsed() {
-  std::lock_guard lock(mutex_);
-  if (info_) return info_.get();
-  if (parse_error_) return *parse_error_;
-  auto result = parse_stream(content(), parse_options);
-  if (!result) {
-    parse_error_ = std::move(result).error();
-    return *parse_error_;
-  }
-  info_ = *std::move(result);
-  return info_.get();
+  return or_out_of_memory([&]() -> Result<const StreamInfo*> {
+    std::lock_guard lock(mutex_);
+    if (info_) return info_.get();
+    if (parse_error_) return *parse_error_;
+    auto result = parse_stream(content(), parse_options);
+    if (!result) {
+      parse_error_ = std::move(result).error();
+      return *parse_error_;
+    }
+    info_ = *std::move(result);
+    return info_.get();
+  });
 }
 
 void CodeStream::State::forget() noexcept {
@@ -56,79 +58,89 @@ struct File {
 }  // namespace
 
 Result<CodeStream> CodeStream::open(const std::string& path) {
-  constexpr std::string_view kScheme = "file://";
-  const std::string name = path.rfind(kScheme, 0) == 0 ? path.substr(kScheme.size()) : path;
-  const File file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.descriptor < 0) return io_error("cannot open", name);
-  struct stat status {};
-  if (::fstat(file.descriptor, &status) != 0) return io_error("cannot read", name);
-  if (S_ISDIR(status.st_mode)) return fail(Errc::io, "cannot read %s: it is a directory", name.c_str());
-  auto state = std::make_shared<State>();
-  if (!S_ISREG(status.st_mode))
-    return fail(Errc::io, "cannot map %s: not a regular file; read it and pass the bytes", name.c_str());
-  const auto size = static_cast<std::size_t>(status.st_size);
-  if (size) {
-    void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor, 0);
-    if (mapping == MAP_FAILED) return io_error("cannot map", name);
-    state->mapping = mapping;
-    state->mapping_size = size;
-    state->bytes = as_bytes(mapping, size);
-  }
-  return CodeStream(std::move(state));
+  return or_out_of_memory([&]() -> Result<CodeStream> {
+    constexpr std::string_view kScheme = "file://";
+    const std::string name = path.rfind(kScheme, 0) == 0 ? path.substr(kScheme.size()) : path;
+    const File file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (file.descriptor < 0) return io_error("cannot open", name);
+    struct stat status {};
+    if (::fstat(file.descriptor, &status) != 0) return io_error("cannot read", name);
+    if (S_ISDIR(status.st_mode)) return fail(Errc::io, "cannot read %s: it is a directory", name.c_str());
+    auto state = std::make_shared<State>();
+    if (!S_ISREG(status.st_mode))
+      return fail(Errc::io, "cannot map %s: not a regular file; read it and pass the bytes", name.c_str());
+    const auto size = static_cast<std::size_t>(status.st_size);
+    if (size) {
+      void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor, 0);
+      if (mapping == MAP_FAILED) return io_error("cannot map", name);
+      state->mapping = mapping;
+      state->mapping_size = size;
+      state->bytes = as_bytes(mapping, size);
+    }
+    return CodeStream(std::move(state));
+  });
 }
 
 Result<CodeStream> CodeStream::borrow(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
-  auto state = std::make_shared<State>();
-  state->bytes = bytes;
-  state->owner = std::move(owner);
-  return CodeStream(std::move(state));
+  return or_out_of_memory([&]() -> Result<CodeStream> {
+    auto state = std::make_shared<State>();
+    state->bytes = bytes;
+    state->owner = std::move(owner);
+    return CodeStream(std::move(state));
+  });
 }
 
 Result<CodeStream> CodeStream::create(std::size_t capacity, bool pinned) {
-  auto state = std::make_shared<State>();
-  state->writable = true;
-  state->pinned = pinned;
-  state->buffer = Buffer(pinned ? Memory::pinned : Memory::host);
-  RESTRIDE_TRY(state->buffer.ensure(capacity));
-  return CodeStream(std::move(state));
+  return or_out_of_memory([&]() -> Result<CodeStream> {
+    auto state = std::make_shared<State>();
+    state->writable = true;
+    state->pinned = pinned;
+    state->buffer = Buffer(pinned ? Memory::pinned : Memory::host);
+    RESTRIDE_TRY(state->buffer.ensure(capacity));
+    return CodeStream(std::move(state));
+  });
 }
 
 Result<CodeStream> CodeStream::sub(const CodeStreamView& view) const {
-  if (!state_) return fail(Errc::invalid_argument, "the code stream is empty");
-  if (region() && view.region)
-    return fail(Errc::invalid_argument, "Cannot create a sub code stream with nested regions. This is not supported.");
-  if (view.region && view.region->rect.empty())
-    return fail(Errc::invalid_argument, "the region has no pixels: its end must be past its start in both dimensions");
+  return or_out_of_memory([&]() -> Result<CodeStream> {
+    if (!state_) return fail(Errc::invalid_argument, "the code stream is empty");
+    if (region() && view.region)
+      return fail(Errc::invalid_argument,
+                  "Cannot create a sub code stream with nested regions. This is not supported.");
+    if (view.region && view.region->rect.empty())
+      return fail(Errc::invalid_argument,
+                  "the region has no pixels: its end must be past its start in both dimensions");
 
-  CodeStreamView merged = view_.value_or(CodeStreamView{});
-  if (view.region) merged.region = view.region;
-  CodeStream result = *this;
-  const ParseOptions& current = state_->parse_options;
-  const ParseOptions wanted{view.bitstream_offset.value_or(current.bitstream_offset),
-                            view.limit_images ? view.limit_images : current.limit_images};
-  const bool reparse =
-      wanted.bitstream_offset != current.bitstream_offset || wanted.limit_images != current.limit_images;
-  if (reparse) {
-    // The same bytes, read from another directory on: headers of its own.
-    auto state = std::make_shared<State>();
-    state->bytes = state_->content();
-    state->parent = state_->parent ? state_->parent : state_;
-    state->parse_options = wanted;
-    result.state_ = std::move(state);
-    merged.bitstream_offset = view.bitstream_offset;
-    merged.limit_images = view.limit_images;
-  }
-  RESTRIDE_ASSIGN(const StreamInfo* info, result.state_->parsed());
-  // A view shows one image: index 0 of it is that image.
-  const std::size_t shown = view_ && !reparse ? 1 : info->listed();
-  if (view.image_idx >= shown)
-    return fail(Errc::invalid_argument, "%sImage index #%u out of range (0, %zu)",
-                view_ && !reparse ? "Cannot apply nonzero image_idx to a sub code stream. " : "", view.image_idx,
-                shown - 1);
-  if (!view_ || reparse) merged.image_idx = view.image_idx;
-  const bool a_shorter_stream = reparse && view.limit_images > 1 && view.image_idx == 0 && !merged.region;
-  if (!a_shorter_stream) result.view_ = merged;
-  return result;
+    CodeStreamView merged = view_.value_or(CodeStreamView{});
+    if (view.region) merged.region = view.region;
+    CodeStream result = *this;
+    const ParseOptions& current = state_->parse_options;
+    const ParseOptions wanted{view.bitstream_offset.value_or(current.bitstream_offset),
+                              view.limit_images ? view.limit_images : current.limit_images};
+    const bool reparse =
+        wanted.bitstream_offset != current.bitstream_offset || wanted.limit_images != current.limit_images;
+    if (reparse) {
+      // The same bytes, read from another directory on: headers of its own.
+      auto state = std::make_shared<State>();
+      state->bytes = state_->content();
+      state->parent = state_->parent ? state_->parent : state_;
+      state->parse_options = wanted;
+      result.state_ = std::move(state);
+      merged.bitstream_offset = view.bitstream_offset;
+      merged.limit_images = view.limit_images;
+    }
+    RESTRIDE_ASSIGN(const StreamInfo* info, result.state_->parsed());
+    // A view shows one image: index 0 of it is that image.
+    const std::size_t shown = view_ && !reparse ? 1 : info->listed();
+    if (view.image_idx >= shown)
+      return fail(Errc::invalid_argument, "%sImage index #%u out of range (0, %zu)",
+                  view_ && !reparse ? "Cannot apply nonzero image_idx to a sub code stream. " : "", view.image_idx,
+                  shown - 1);
+    if (!view_ || reparse) merged.image_idx = view.image_idx;
+    const bool a_shorter_stream = reparse && view.limit_images > 1 && view.image_idx == 0 && !merged.region;
+    if (!a_shorter_stream) result.view_ = merged;
+    return result;
+  });
 }
 
 Result<CodeStream::Parsed> CodeStream::parsed() const {

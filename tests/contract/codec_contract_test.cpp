@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every entry of the codec table must keep. A new entry gets all of it by being in the table.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +9,9 @@
 #include <thread>
 
 #include "formats/table.h"
+#include "unit/support/failing_resource.h"
+#include "unit/support/guarded_bytes.h"
+#include "unit/support/kinds.h"
 #include "unit/support/pictures.h"
 #include "unit/support/random.h"
 
@@ -18,107 +19,19 @@ namespace restride {
 namespace {
 
 using test::bytes_of;
+using test::FailingResource;
+using test::GuardedBytes;
+using test::Kind;
+using test::kinds;
 using test::picture;
 using test::pixels_of;
 using test::value_of;
-
-// A kind of file: a format, and how it is encoded.
-struct Kind {
-  std::string name, codec;
-  EncodeParams params;
-};
-void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
-
-// Every format as it is encoded by default, and what is decoded by other code than that.
-std::vector<Kind> kinds() {
-  std::vector<Kind> all;
-  std::set<std::string_view> names;
-  for (const CodecEntry& entry : codecs())
-    if (names.insert(entry.format->name).second)
-      all.push_back({std::string(entry.format->name), std::string(entry.format->name), {}});
-  const auto add = [&](const char* name, const char* codec, auto&& change) {
-    if (!find_format(codec)) return;
-    Kind kind{name, codec, {}};
-    change(kind.params);
-    all.push_back(kind);
-  };
-  add("jpeg_420", "jpeg", [](EncodeParams& p) { p.subsampling = ChromaSubsampling::css_420; });
-  add("jpeg_progressive", "jpeg", [](EncodeParams& p) {
-    p.subsampling = ChromaSubsampling::css_422;
-    p.jpeg.progressive = true;
-  });
-  add("jpeg2k_lossless", "jpeg2k", [](EncodeParams& p) { p.quality_type = QualityType::lossless; });
-  add("jpeg2k_tiles", "jpeg2k", [](EncodeParams& p) { p.tile_width = p.tile_height = 8; });
-  add("jpeg2k_ht", "jpeg2k", [](EncodeParams& p) {
-    p.quality_type = QualityType::lossless;
-    p.jpeg2k.ht = true;
-  });
-  add("jpeg2k_ht_tiles", "jpeg2k", [](EncodeParams& p) {
-    p.jpeg2k.ht = true;
-    p.tile_width = p.tile_height = 8;
-  });
-  add("tiff_none", "tiff", [](EncodeParams& p) { p.tiff_compression = TiffCompression::none; });
-  add("tiff_deflate_tiles", "tiff", [](EncodeParams& p) {
-    p.tiff_compression = TiffCompression::deflate;
-    p.tile_width = p.tile_height = 16;
-  });
-  add("webp_lossless", "webp", [](EncodeParams& p) { p.quality_type = QualityType::lossless; });
-  return all;
-}
 
 CodecOptions with_threads(unsigned threads) {
   CodecOptions options;
   options.max_threads = threads;
   return options;
 }
-
-// Memory that ends where a page that may not be touched begins, and starts behind another one.
-class GuardedBytes {
- public:
-  explicit GuardedBytes(std::size_t size) {
-    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    const std::size_t inside = (size + page - 1) / page * page;
-    total_ = inside + 2 * page;
-    base_ = static_cast<std::byte*>(::mmap(nullptr, total_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    EXPECT_NE(static_cast<void*>(base_), MAP_FAILED);
-    EXPECT_EQ(::mprotect(base_ + page, inside, PROT_READ | PROT_WRITE), 0);
-    data_ = base_ + page + inside - size;
-  }
-  ~GuardedBytes() { ::munmap(base_, total_); }
-  GuardedBytes(const GuardedBytes&) = delete;
-  GuardedBytes& operator=(const GuardedBytes&) = delete;
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* base_;
-  std::byte* data_;
-  std::size_t total_;
-};
-
-// A resource whose n-th allocation from now on fails.
-class FailingResource final : public MemoryResource {
- public:
-  void fail_at(long n) {
-    failed_ = false;
-    left_ = n;
-  }
-  bool failed() const { return failed_; }
-  void* allocate(std::size_t bytes, std::size_t alignment, Stream) noexcept override {
-    if (--left_ == 0) {
-      failed_ = true;
-      return nullptr;
-    }
-    return ::operator new (bytes, std::align_val_t{alignment}, std::nothrow);
-  }
-  void deallocate(void* data, std::size_t, std::size_t alignment, Stream) noexcept override {
-    ::operator delete (data, std::align_val_t{alignment});
-  }
-  Memory kind() const noexcept override { return Memory::host; }
-
- private:
-  std::atomic<long> left_{0};
-  std::atomic<bool> failed_{false};
-};
 
 class CodecContract : public ::testing::TestWithParam<Kind> {
  protected:

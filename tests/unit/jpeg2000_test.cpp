@@ -6,14 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "unit/support/openjpeg_leaks.h"
 #include "unit/support/pictures.h"
 #include "unit/support/random.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-// What OpenJPEG holds when it asserts is lost: some hundred bytes for a picture that would have ended the process.
-extern "C" [[gnu::visibility("default")]] const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() { return "leak:libopenjp2"; }
-#endif
 
 namespace restride {
 namespace {

@@ -103,7 +103,7 @@ TEST(TiffParse, PagesSubDirectoriesAndOffsets) {
   EXPECT_EQ(first.next_ifd_offset, file.directories[1]);
   EXPECT_EQ(first.subifd_offsets, (std::vector<std::uint64_t>{file.directories[3], file.directories[2]}));
 
-  Decoder decoder = make_decoder();
+  Decoder decoder = make_tiff_decoder();
   const auto width_of = [&](const CodeStreamView& view) -> std::int64_t {
     const auto sub = stream.sub(view);
     if (!sub) return -1;

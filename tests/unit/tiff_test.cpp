@@ -301,7 +301,7 @@ TEST(TiffDecode, UncompressedTakesNoMemoryOnceWarm) {
       for (const ColorSpec color : {ColorSpec::unchanged, ColorSpec::gray}) {
         p.tile_width = p.tile_height = tiles ? 64 : 0;
         const Data file = file_of(p);
-        Decoder decoder = make_decoder(threads);
+        Decoder decoder = make_tiff_decoder(threads);
         const auto stream = CodeStream::borrow(file);
         Image image;
         DecodeParams params = as_stored();

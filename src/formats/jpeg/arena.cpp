@@ -21,7 +21,7 @@ void Arena::install(j_common_ptr cinfo) {
   original_ = cinfo->mem;
   manager_.arena = this;
   jpeg_memory_mgr& m = manager_.methods;
-  m.alloc_small = alloc;
+  m.alloc_small = alloc_small;
   m.alloc_large = alloc;
   m.alloc_sarray = alloc_sarray;
   m.alloc_barray = alloc_barray;
@@ -45,6 +45,10 @@ void* Arena::alloc(j_common_ptr cinfo, int pool, std::size_t bytes) {
     (*cinfo->err->error_exit)(cinfo);
   }
   return data;
+}
+
+void* Arena::alloc_small(j_common_ptr cinfo, int pool, std::size_t bytes) {
+  return std::memset(alloc(cinfo, pool, bytes), 0, bytes);
 }
 
 // Row pointers, then the rows, each a multiple of 64 bytes long, as SIMD code wants them.

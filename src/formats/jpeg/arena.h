@@ -30,6 +30,8 @@ class Arena {
   static Arena& of(j_common_ptr cinfo) noexcept { return *reinterpret_cast<Manager*>(cinfo->mem)->arena; }
 
   static void* alloc(j_common_ptr cinfo, int pool, std::size_t bytes);
+  // The same, zeroed: libjpeg reads some of its state before it writes it where a file lacks scans.
+  static void* alloc_small(j_common_ptr cinfo, int pool, std::size_t bytes);
   static JSAMPARRAY alloc_sarray(j_common_ptr cinfo, int pool, JDIMENSION width, JDIMENSION rows);
   static JBLOCKARRAY alloc_barray(j_common_ptr cinfo, int pool, JDIMENSION width, JDIMENSION rows);
   static jvirt_sarray_ptr request_virt_sarray(j_common_ptr, int pool, boolean zero, JDIMENSION width, JDIMENSION rows,

@@ -160,8 +160,7 @@ Status Decoder::read_window(Decompressor& handle, DecodeJob& job, Scratch& scrat
     return fail(Errc::out_of_memory, "no memory for a band of rows");
 
   std::array<JSAMPROW, kRowsACall> rows{};
-  for (int i = 0; i < kRowsACall; ++i)
-    rows[static_cast<std::size_t>(i)] = band.data() + static_cast<std::size_t>(i) * row_bytes;
+  for (std::size_t i = 0; i < kRowsACall && !band.empty(); ++i) rows[i] = band.data() + i * row_bytes;
   return guarded(handle.errors, [&] {
     skip_to(handle, window.y, rows.data());
     job.wrote = true;
@@ -246,6 +245,15 @@ Status Decoder::decode_one(DecodeJob& job, Scratch& scratch, Context& context) {
   return decode_bands(job, bands, context);
 }
 
+// libjpeg takes the coefficients of a component that no scan holds for zeros.
+Status check_scans(const jpeg_decompress_struct& cinfo, std::uint64_t end) {
+  for (int i = 0; i < cinfo.num_components; ++i) {
+    const bool there = cinfo.progressive_mode ? cinfo.coef_bits[i][0] >= 0 : cinfo.comp_info[i].quant_table != nullptr;
+    if (!there) return fail_at(Errc::truncated, end, "no scan holds component %d of the picture", i);
+  }
+  return {};
+}
+
 Status Decoder::decode_by_libjpeg(DecodeHandle& pooled, DecodeJob& job, Scratch& scratch) {
   Decompressor* handle = &pooled.libjpeg;
   jpeg_abort_decompress(&handle->cinfo);
@@ -257,6 +265,7 @@ Status Decoder::decode_by_libjpeg(DecodeHandle& pooled, DecodeJob& job, Scratch&
   const bool several = handle->cinfo.progressive_mode || handle->cinfo.input_scan_number > 1;
   if (status && handle->source.hit_end && several)
     status = fail_at(Errc::truncated, job.request.bytes.size(), "the file ends before its last scan");
+  if (status && several) status = check_scans(handle->cinfo, job.request.bytes.size());
   jpeg_abort_decompress(&handle->cinfo);
   return status;
 }

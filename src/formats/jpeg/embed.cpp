@@ -13,8 +13,8 @@ std::byte* put_segment(std::byte* to, std::uint8_t marker, ByteSpan prefix, Byte
   to[0] = std::byte{0xff};
   to[1] = std::byte{marker};
   store(to + 2, static_cast<std::uint16_t>(2 + prefix.size() + data.size()), std::endian::big);
-  std::memcpy(to + 4, prefix.data(), prefix.size());
-  std::memcpy(to + 4 + prefix.size(), data.data(), data.size());
+  put_bytes(to + 4, prefix);
+  put_bytes(to + 4 + prefix.size(), data);
   return to + 4 + prefix.size() + data.size();
 }
 

@@ -4,6 +4,7 @@
 #include <jerror.h>
 
 #include <cstring>
+#include <new>
 
 namespace restride::jpeg {
 namespace {
@@ -128,7 +129,10 @@ void DestinationManager::install(j_compress_ptr cinfo, ByteSink& to) noexcept {
 
 Decompressor::Decompressor() {
   errors.install(reinterpret_cast<j_common_ptr>(&cinfo));
-  jpeg_create_decompress(&cinfo);
+  if (!guarded(errors, [&] { jpeg_create_decompress(&cinfo); })) {
+    jpeg_destroy_decompress(&cinfo);
+    throw std::bad_alloc();
+  }
   arena.install(reinterpret_cast<j_common_ptr>(&cinfo));
 }
 
@@ -139,7 +143,10 @@ Decompressor::~Decompressor() {
 
 Compressor::Compressor() {
   errors.install(reinterpret_cast<j_common_ptr>(&cinfo));
-  jpeg_create_compress(&cinfo);
+  if (!guarded(errors, [&] { jpeg_create_compress(&cinfo); })) {
+    jpeg_destroy_compress(&cinfo);
+    throw std::bad_alloc();
+  }
   arena.install(reinterpret_cast<j_common_ptr>(&cinfo));
 }
 

@@ -46,7 +46,7 @@ struct DestinationManager {
 
 // A decompressor kept from picture to picture.
 struct Decompressor {
-  Decompressor();
+  Decompressor();  // throws std::bad_alloc
   ~Decompressor();
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
@@ -60,7 +60,7 @@ struct Decompressor {
 
 // A compressor kept from picture to picture.
 struct Compressor {
-  Compressor();
+  Compressor();  // throws std::bad_alloc
   ~Compressor();
   Compressor(const Compressor&) = delete;
   Compressor& operator=(const Compressor&) = delete;

@@ -14,8 +14,8 @@ std::byte* put_box(std::byte* to, const char* type, ByteSpan head, ByteSpan data
   const std::size_t size = kBoxHeader + head.size() + data.size();
   store(to, static_cast<std::uint32_t>(size), std::endian::big);
   std::memcpy(to + 4, type, 4);
-  std::memcpy(to + kBoxHeader, head.data(), head.size());
-  std::memcpy(to + kBoxHeader + head.size(), data.data(), data.size());
+  put_bytes(to + kBoxHeader, head);
+  put_bytes(to + kBoxHeader + head.size(), data);
   return to + size;
 }
 

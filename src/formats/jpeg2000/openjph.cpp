@@ -149,6 +149,8 @@ Status encode_openjph(EncodeJob& job, Scratch& scratch, unsigned levels) {
     return encode_lines(job, scratch, levels);
   } catch (const std::bad_alloc&) {
     return fail(Errc::out_of_memory, "OpenJPH ran out of memory");
+  } catch (const char*) {  // what its own allocator throws
+    return fail(Errc::out_of_memory, "OpenJPH ran out of memory");
   } catch (const std::exception& e) {
     return fail(Errc::unsupported, "OpenJPH: %s", e.what());
   }

@@ -12,8 +12,8 @@ std::byte* put_chunk(std::byte* to, std::uint32_t type, ByteSpan head, ByteSpan 
   const std::size_t size = head.size() + data.size();
   store(to, static_cast<std::uint32_t>(size), std::endian::big);
   store(to + 4, type, std::endian::big);
-  std::memcpy(to + 8, head.data(), head.size());
-  std::memcpy(to + 8 + head.size(), data.data(), data.size());
+  put_bytes(to + 8, head);
+  put_bytes(to + 8 + head.size(), data);
   store(to + 8 + size, chunk_crc({to + 4, size + 4}), std::endian::big);
   return to + size + kChunkFrame;
 }

@@ -24,6 +24,7 @@ Result<std::vector<std::byte>> inflate(ByteSpan in, std::uint64_t offset, const 
       out.resize(done.written);
       return out;
     }
+    if (done.end == deflate::End::no_memory) return fail(Errc::out_of_memory, "out of memory");
     if (done.end != deflate::End::filled) return fail_at(Errc::corrupt, offset, "%s: its data does not inflate", name);
     if (out.size() == kLargestBlock) break;
   }

@@ -278,9 +278,9 @@ class Picture {
     if (segment.absent) return absent_rows(scratch);
     std::uint64_t needed = scheme_.bytes(directory_, place.end_row);
     if (needed / most_expansion(directory_.compression) > segment.size)
-      return fail_at(Errc::truncated, segment.offset, "TIFF: the %llu bytes of %s %llu cannot hold %llu",
-                     static_cast<unsigned long long>(segment.size), noun(), static_cast<unsigned long long>(index),
-                     static_cast<unsigned long long>(needed));
+      return fail_at(Errc::truncated, std::min<std::uint64_t>(segment.offset, request_.bytes.size()),
+                     "TIFF: the %llu bytes of %s %llu cannot hold %llu", static_cast<unsigned long long>(segment.size),
+                     noun(), static_cast<unsigned long long>(index), static_cast<unsigned long long>(needed));
     const bool coded = directory_.compression != Compression::none;
     RESTRIDE_ASSIGN(ByteSpan bytes, bytes_of(segment, index, coded ? 0 : needed));
     if (directory_.reversed_bits && scheme_.route == Route::own) {

@@ -429,7 +429,8 @@ Result<ReadDirectory> read_directory(ByteSpan bytes, const Header& header, std::
   ReadDirectory read;
   const std::uint64_t start = saturating_add(offset, header.count_size());
   if (start > bytes.size())
-    return fail_at(Errc::truncated, offset, "TIFF: a directory is said to start at byte %llu, past the end of the file",
+    return fail_at(Errc::truncated, bytes.size(),
+                   "TIFF: a directory is said to start at byte %llu, past the end of the file",
                    static_cast<unsigned long long>(offset));
   const std::byte* at = bytes.data() + offset;
   const std::uint64_t count =

@@ -130,6 +130,7 @@ Status LibtiffReader::open(ByteSpan bytes, const Directory& directory) {
 Status LibtiffReader::read(std::uint64_t index, std::span<std::byte> out) {
   LibtiffHandle& h = *handle_;
   h.message[0] = 0;
+  std::memset(out.data(), 0, out.size());  // rows that a damaged fax leaves unwritten are nobody's old memory
   const auto segment = static_cast<std::uint32_t>(index);
   const auto size = static_cast<tmsize_t>(out.size());
   const tmsize_t got = TIFFIsTiled(h.tiff) ? TIFFReadEncodedTile(h.tiff, segment, out.data(), size)

@@ -21,7 +21,7 @@ std::byte* put_chunk(std::byte* to, const char* type, ByteSpan data) noexcept {
   if (data.empty()) return to;
   std::memcpy(to, type, 4);
   store(to + 4, static_cast<std::uint32_t>(data.size()), std::endian::little);
-  std::memcpy(to + kChunkHeader, data.data(), data.size());
+  put_bytes(to + kChunkHeader, data);
   if (data.size() % 2) to[kChunkHeader + data.size()] = std::byte{0};
   return to + chunk_bytes(data);
 }

@@ -286,7 +286,7 @@ inline Data file_of(const TiffPicture& p, std::endian order = std::endian::littl
 }
 
 // Decodes; a failure is a failure of the test.
-inline Decoder make_decoder(unsigned threads = 2) {
+inline Decoder make_tiff_decoder(unsigned threads = 2) {
   CodecOptions options;
   options.device = CodecOptions::kCpuOnly;
   options.max_threads = threads;
@@ -303,7 +303,7 @@ inline DecodeParams as_stored() {
 
 inline Result<Image> decode_tiff(const Data& file, const DecodeParams& params = as_stored(),
                                  std::optional<Rect> region = {}, unsigned threads = 2) {
-  static Decoder one = make_decoder(1), two = make_decoder(2);
+  static Decoder one = make_tiff_decoder(1), two = make_tiff_decoder(2);
   RESTRIDE_ASSIGN(CodeStream stream, CodeStream::borrow(file));
   if (region) {
     CodeStreamView view;
