@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/error_util.h"
 #include "coding/jpeg/progressive.h"
@@ -22,9 +23,11 @@ std::size_t put(std::size_t& position, std::size_t count) noexcept {
   return at;
 }
 
-// Blocks of coefficients in a row and a column of a progressive picture's component, those that fill MCUs up included.
-std::uint32_t padded_blocks(std::uint32_t pixels, unsigned largest, unsigned factor) noexcept {
-  return ceil_div<std::uint32_t>(pixels, 8 * largest) * factor;
+std::size_t aligned(std::size_t bytes) noexcept { return (bytes + 7) / 8 * 8; }
+
+// For a progressive scan's data.
+std::size_t data_room(const Scan& scan, std::uint64_t segments) noexcept {
+  return aligned(unstuffed_bound(scan.length, segments, kProgressiveUnit) + kProgressiveBehind);
 }
 
 }  // namespace
@@ -47,7 +50,8 @@ std::uint32_t Batch::picture_of(const DecodeRequest& request) {
                          0,
                          false,
                          {},
-                         {},
+                         0,
+                         0,
                          0,
                          0});
   }
@@ -153,57 +157,61 @@ Status Batch::add_coefficients(Picture& picture) {
   const FrameSize& frame = picture.frame;
   std::uint64_t blocks = 0;
   for (unsigned c = 0; c < frame.components; ++c) {
-    picture.stride[c] = padded_blocks(frame.width, frame.max_h(), frame.h[c]);
+    const Mcus size = blocks_of(frame, c);
     picture.blocks[c] = static_cast<std::uint32_t>(coefficient_blocks_ + blocks);
-    blocks += std::uint64_t{picture.stride[c]} * padded_blocks(frame.height, frame.max_v(), frame.v[c]);
+    blocks += std::uint64_t{size.wide} * size.high;
   }
-  std::size_t scratch = 0;
+  const std::size_t scans = picture.scans->list.size();
+  std::size_t bytes = 0, scratch = scans * sizeof(ProgressiveScan) + progressive_work_bytes(scans);
   for (const Scan& scan : picture.scans->list) {
-    const std::uint64_t interval = scan.restart_interval;
-    const Mcus mcus = mcus_of(frame, scan);
-    const std::uint64_t segments =
-        interval ? ceil_div<std::uint64_t>(std::uint64_t{mcus.wide} * mcus.high, interval) : 1;
+    const std::uint64_t segments = segments_of(frame, scan);
     if (scan.length > 0x1f000000 || segments > scan.length / 2 + 1)
       return fail_at(Errc::unsupported, scan.offset, "not decoded on the GPU: a scan's size is implausible");
-    scratch = std::max(scratch, segments * (sizeof(Segment) + 8) + unstuffed_bound(scan.length, segments, 8));
+    bytes += scan.length;
+    scratch += aligned(segments * sizeof(Segment)) + data_room(scan, segments);
   }
   // Memory grows with the data, whatever the header says.
   if (blocks > 2 * picture.bytes.size() || coefficient_blocks_ + blocks > 0x40000000)
     return refused(*picture.headers, "it is large for its data");
   picture.coefficient_blocks = blocks;
+  picture.values_bound = progressive_values_bound(blocks, bytes);
+  if (values_bound_ + picture.values_bound > 0xffffffff)
+    return fail(Errc::unsupported, "not decoded on the GPU: the batch is too large");
   picture.scratch = scratch_bytes_;
-  scratch += 8 * blocks;
+  scratch += picture.values_bound * sizeof(std::int16_t);
   coefficient_blocks_ += blocks;
+  values_bound_ += picture.values_bound;
   scratch_bytes_ += (scratch + kAlignment - 1) / kAlignment * kAlignment;
   return {};
 }
 
-bool Batch::decode_coefficients(const Picture& picture, std::byte* coefficients, std::byte* scratch) const {
+// A picture's values go to where `used` says that there is room.
+bool Batch::decode_coefficients(Picture& picture, const Memory& memory, std::atomic<std::size_t>& used) const {
   const FrameSize& frame = picture.frame;
-  std::memset(coefficients + 128 * std::size_t{picture.blocks[0]}, 0, 128 * picture.coefficient_blocks);
-  scratch += picture.scratch;
-  auto* known = reinterpret_cast<std::uint64_t*>(scratch);
-  std::memset(known, 0, 8 * picture.coefficient_blocks);
-  scratch += 8 * picture.coefficient_blocks;
-  std::array<CoefficientPlane, 4> planes;
-  for (unsigned c = 0; c < frame.components; ++c)
-    planes[c] = {reinterpret_cast<std::int16_t*>(coefficients) + 64 * std::size_t{picture.blocks[c]},
-                 known + (picture.blocks[c] - picture.blocks[0]),
-                 picture.stride[c],
-                 ceil_div<std::uint32_t>(frame.width * frame.h[c], 8 * frame.max_h()),
-                 ceil_div<std::uint32_t>(frame.height * frame.v[c], 8 * frame.max_v()),
-                 frame.h[c],
-                 frame.v[c]};
-  for (const Scan& header : picture.scans->list) {
-    ProgressiveScan scan;
+  std::array<SparsePlane, 4> planes;
+  for (unsigned c = 0; c < frame.components; ++c) {
+    const Mcus size = blocks_of(frame, c);
+    planes[c] = {reinterpret_cast<SparseBlock*>(memory.host + at_.sparse) + picture.blocks[c], size.wide, size.high,
+                 frame.h[c], frame.v[c]};
+  }
+  std::byte* next = memory.scratch + picture.scratch;
+  const auto take = [&](std::size_t bytes) { return std::exchange(next, next + aligned(bytes)); };
+  const std::size_t count = picture.scans->list.size();
+  auto* const scans = reinterpret_cast<ProgressiveScan*>(take(count * sizeof(ProgressiveScan)));
+  std::byte* const work = take(progressive_work_bytes(count));
+  const std::span<std::int16_t> values(reinterpret_cast<std::int16_t*>(take(picture.values_bound * 2)),
+                                       picture.values_bound);
+  for (std::size_t s = 0; s < count; ++s) {
+    const Scan& header = picture.scans->list[s];
+    ProgressiveScan& scan = *new (scans + s) ProgressiveScan;
     scan.components = header.components;
+    scan.component = header.component;
     scan.ss = header.ss;
     scan.se = header.se;
     scan.ah = header.ah;
     scan.al = header.al;
     scan.restart_interval = header.restart_interval;
     for (unsigned i = 0; i < header.components; ++i) {
-      scan.plane[i] = &planes[header.component[i]];
       const std::uint16_t table = header.ss == 0 ? header.dc[i] : header.ac[i];
       if (table == Scan::kNoTable) continue;
       scan.counts[i] = picture.scans->huffman[table].counts.data();
@@ -212,15 +220,37 @@ bool Batch::decode_coefficients(const Picture& picture, std::byte* coefficients,
     const Mcus mcus = mcus_of(frame, header);
     scan.mcus_wide = mcus.wide;
     scan.mcus_high = mcus.high;
-    const std::size_t segments = header.restart_interval ? ceil_div(mcus.wide * mcus.high, header.restart_interval) : 1;
-    const std::span<Segment> parts(reinterpret_cast<Segment*>(scratch), segments);
-    std::byte* data = scratch + segments * sizeof(Segment);
-    std::uint32_t subsequences = 0;
-    if (!unstuff(picture.bytes.subspan(header.offset, header.length), 8, parts, data, subsequences) ||
-        !decode_progressive_scan(scan, data, parts, 8))
+    const std::size_t n = segments_of(frame, header);
+    const std::span<Segment> segments(reinterpret_cast<Segment*>(take(n * sizeof(Segment))), n);
+    std::byte* const data = take(data_room(header, n));
+    std::uint32_t units = 0;
+    if (!unstuff(picture.bytes.subspan(header.offset, header.length), kProgressiveUnit, segments, data, units))
       return false;
+    reverse_bits(data, units * kProgressiveUnit);
+    scan.data = data;
+    scan.segments = segments;
   }
+  const std::ptrdiff_t found = decode_progressive({planes.data(), frame.components}, {scans, count}, work, values);
+  if (found < 0) return false;
+  const auto bytes = static_cast<std::size_t>(found) * sizeof(std::int16_t);
+  picture.values = static_cast<std::uint32_t>(used.fetch_add(static_cast<std::size_t>(found)));
+  std::memcpy(memory.host + at_.values + std::size_t{picture.values} * sizeof(std::int16_t), values.data(), bytes);
   return true;
+}
+
+// Coefficients of all progressive pictures, those with most data first.
+void Batch::fill_coefficients(const Memory& memory, Executor& executor, UploadSink& sink) {
+  order_.clear();
+  for (std::uint32_t i = 0; i < pictures_.size(); ++i)
+    if (!pictures_[i].failed && pictures_[i].headers->progressive()) order_.push_back(i);
+  std::sort(order_.begin(), order_.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return pictures_[a].bytes.size() > pictures_[b].bytes.size(); });
+  std::atomic<std::size_t> used{0};
+  executor.for_each(order_.size(), [&](std::size_t i) {
+    if (!decode_coefficients(pictures_[order_[i]], memory, used)) memory.reported[order_[i]] = kBadCode;
+  });
+  sink.ready(at_.sparse, coefficient_blocks_ * sizeof(SparseBlock));
+  sink.ready(at_.values, used * sizeof(std::int16_t));
 }
 
 // The MCUs of each scan, or component of coefficients, that the job's window needs.
@@ -238,7 +268,7 @@ void Batch::add_tasks(const Picture& picture, std::uint32_t index, const std::ar
   if (!picture.headers->progressive()) return;
   for (std::uint8_t c = 0; c < picture.frame.components; ++c) {
     task.coefficients = picture.blocks[c];
-    task.mcus_per_row = picture.stride[c];
+    task.mcus_per_row = blocks_of(picture.frame, c).wide;
     add_task(picture, task, {&c, 1}, sizes);
   }
 }
@@ -338,7 +368,7 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
   jobs_.clear();
   tasks_.clear();
   entries_ = words_ = planes_ = unit_blocks_ = pixel_blocks_ = entropy_capacity_ = 0;
-  coefficient_blocks_ = scratch_bytes_ = 0;
+  coefficient_blocks_ = values_bound_ = scratch_bytes_ = 0;
   segments_ = subsequences_ = units_ = quant_tables_ = most_pairs_ = 0;
   std::size_t buckets = 16, bytes = 0;
   while (buckets < 2 * jobs.size()) buckets *= 2;
@@ -379,7 +409,8 @@ void Batch::place() {
   at_.steps = put<Step>(position, 64 * std::size_t{quant_tables_});
   at_.jobs = put<PixelJob>(position, jobs_.size());
   at_.pixel_blocks = put<PixelBlock>(position, pixel_blocks_);
-  at_.coefficients = put<std::byte>(position, 128 * coefficient_blocks_);
+  at_.sparse = put<SparseBlock>(position, coefficient_blocks_);
+  at_.values = put<std::int16_t>(position, values_bound_);
   at_.words = put<std::byte>(position, words_ + 64);
   upload_bytes_ = position;
   at_.nodes = put<State>(position, kSlots * std::size_t{subsequences_});
@@ -412,7 +443,11 @@ void Batch::fill_descriptors(std::byte* host) const {
     fill_table(plan.table->counts, plan.table->symbols, plan.dc, plan.layout, entries + plan.layout.offset);
   }
   if (!jobs_.empty()) std::memcpy(host + at_.jobs, jobs_.data(), jobs_.size() * sizeof(PixelJob));
-  if (!tasks_.empty()) std::memcpy(host + at_.tasks, tasks_.data(), tasks_.size() * sizeof(UnitTask));
+  auto* tasks = reinterpret_cast<UnitTask*>(host + at_.tasks);
+  for (const UnitTask& task : tasks_) {
+    *tasks = task;
+    tasks++->values = pictures_[task.picture].values;
+  }
   auto* unit_blocks = reinterpret_cast<UnitBlock*>(host + at_.unit_blocks);
   for (std::uint32_t t = 0; t < tasks_.size(); ++t)
     for (std::uint32_t first = 0; first < tasks_[t].units; first += kUnitThreads) *unit_blocks++ = {t, first};
@@ -478,14 +513,7 @@ void Batch::fill_words(const Memory& memory, Executor& executor, UploadSink& sin
 
 BatchView Batch::fill(const Memory& memory, Executor& executor, UploadSink& sink) {
   std::memset(memory.reported, 0, pictures_.size() * sizeof *memory.reported);
-  if (coefficient_blocks_) {
-    executor.for_each(pictures_.size(), [&](std::size_t i) {
-      const Picture& picture = pictures_[i];
-      if (picture.failed || !picture.headers->progressive()) return;
-      if (!decode_coefficients(picture, memory.host + at_.coefficients, memory.scratch)) memory.reported[i] = kBadCode;
-    });
-    sink.ready(at_.coefficients, 128 * coefficient_blocks_);
-  }
+  if (coefficient_blocks_) fill_coefficients(memory, executor, sink);
   fill_words(memory, executor, sink);
   std::memcpy(memory.host + at_.status, memory.reported, pictures_.size() * sizeof *memory.reported);
   auto* scans = reinterpret_cast<EntropyScan*>(memory.host + at_.scans);
@@ -498,7 +526,7 @@ BatchView Batch::fill(const Memory& memory, Executor& executor, UploadSink& sink
     scan.blocks = count - scan.block;
     scans[s] = scan;
   }
-  sink.ready(0, at_.coefficients);
+  sink.ready(0, at_.sparse);
   BatchView out = view(memory.device);
   out.entropy_block_count = count;
   out.reported = memory.reported;
@@ -522,7 +550,8 @@ BatchView Batch::view(std::byte* device) const noexcept {
   view.entropy_blocks = reinterpret_cast<const EntropyBlock*>(in(at_.entropy_blocks));
   view.tasks = reinterpret_cast<const UnitTask*>(in(at_.tasks));
   view.unit_blocks = reinterpret_cast<const UnitBlock*>(in(at_.unit_blocks));
-  view.coefficients = reinterpret_cast<const std::int16_t*>(in(at_.coefficients));
+  view.sparse = reinterpret_cast<const SparseBlock*>(in(at_.sparse));
+  view.values = reinterpret_cast<const std::int16_t*>(in(at_.values));
   view.steps = reinterpret_cast<const Step*>(in(at_.steps));
   view.jobs = reinterpret_cast<const PixelJob*>(in(at_.jobs));
   view.pixel_blocks = reinterpret_cast<const PixelBlock*>(in(at_.pixel_blocks));

@@ -3,6 +3,7 @@
 // (pinned) memory. No CUDA in here.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -57,10 +58,12 @@ class Batch {
     std::uint32_t first_scan, scans_used;  // of scans_
     std::uint32_t quant;                   // its first table of steps
     bool failed;
-    std::array<std::uint32_t, 4> blocks;  // progressive: first block of coefficients, by component,
-    std::array<std::uint32_t, 4> stride;  // and blocks in a row of them
+    // Progressive pictures:
+    std::array<std::uint32_t, 4> blocks;  // first block of coefficients, by component
     std::size_t coefficient_blocks;       // in all
+    std::size_t values_bound;             // of their values' number
     std::size_t scratch;                  // offset
+    std::uint32_t values;                 // where values start
   };
   struct ScanPlan {
     EntropyScan scan;
@@ -76,7 +79,7 @@ class Batch {
   };
   struct Offsets {
     std::size_t status, entries, tables, scans, segments, entropy_blocks, tasks, unit_blocks, steps, jobs, pixel_blocks,
-        coefficients, words, nodes, counts, links, used, entry_nodes, paths, states, units, sums, bases, planes;
+        sparse, values, words, nodes, counts, links, used, entry_nodes, paths, states, units, sums, bases, planes;
   };
 
   std::uint32_t picture_of(const DecodeRequest& request);
@@ -84,7 +87,8 @@ class Batch {
   Status add_scan(Picture& picture, std::uint32_t index, const Scan& header);
   Status use_table(const HuffmanTable& table, bool dc, std::uint32_t& index);
   Status add_coefficients(Picture& picture);
-  bool decode_coefficients(const Picture& picture, std::byte* coefficients, std::byte* scratch) const;
+  bool decode_coefficients(Picture& picture, const Memory& memory, std::atomic<std::size_t>& used) const;
+  void fill_coefficients(const Memory& memory, Executor& executor, UploadSink& sink);
   Status add_job(const DecodeJob& job, std::uint32_t picture, bool triangle);
   void add_tasks(const Picture& picture, std::uint32_t job, const std::array<ComponentSize, 4>& sizes);
   void add_task(const Picture& picture, UnitTask task, std::span<const std::uint8_t> components,
@@ -104,10 +108,11 @@ class Batch {
   std::vector<TablePlan> tables_;
   std::vector<PixelJob> jobs_;
   std::vector<UnitTask> tasks_;
+  std::vector<std::uint32_t> order_;  // of progressive pictures
   std::size_t entries_ = 0, words_ = 0, planes_ = 0, unit_blocks_ = 0, pixel_blocks_ = 0, entropy_capacity_ = 0;
   std::uint32_t segments_ = 0, subsequences_ = 0, units_ = 0, quant_tables_ = 0, most_pairs_ = 0;
   std::uint32_t subsequence_bytes_ = 128;
-  std::size_t coefficient_blocks_ = 0, scratch_bytes_ = 0, upload_bytes_ = 0, device_bytes_ = 0;
+  std::size_t coefficient_blocks_ = 0, values_bound_ = 0, scratch_bytes_ = 0, upload_bytes_ = 0, device_bytes_ = 0;
   ParallelUnstuff parallel_unstuff_;
   Offsets at_{};
 };

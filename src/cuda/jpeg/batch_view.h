@@ -59,7 +59,8 @@ struct BatchView {
   const UnitTask* tasks;
   const UnitBlock* unit_blocks;
   const Step* steps;
-  const std::int16_t* coefficients;
+  const SparseBlock* sparse;
+  const std::int16_t* values;
   const PixelJob* jobs;
   const PixelBlock* pixel_blocks;
   std::uint32_t* status;  // by picture; zeros at first
@@ -315,12 +316,12 @@ RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask&
   const Plane& plane = batch.jobs[task.job].plane[component];
   if (place.block_x * plane.block >= plane.width || place.block_y * plane.block >= plane.height) return;
   steps += 64 * component;
+  for (int k = 0; k < 32; ++k) reinterpret_cast<std::uint32_t*>(c)[k] = 0;
   if (task.coefficients != UnitTask::kDecoded) {
-    const std::int16_t* from = batch.coefficients + 64 * (std::size_t{task.coefficients} + place.unit);
-    unit_to_plane(load_unit(from, steps, c), plane, place, batch.planes);
+    const SparseBlock block = batch.sparse[std::size_t{task.coefficients} + place.unit];
+    unit_to_plane(load_unit(block, batch.values + task.values, steps, c), plane, place, batch.planes);
     return;
   }
-  for (int k = 0; k < 32; ++k) reinterpret_cast<std::uint32_t*>(c)[k] = 0;
   const UnitStart start = batch.units[scan.unit + place.unit];
   const DcSums& base = batch.bases[scan.subsequence + start.bit / batch.subsequence_bits];
   const Unit unit = decode_unit(reader, start, base.of[scan.predictor(place.in_mcu)], place.in_mcu, steps, c);
