@@ -78,9 +78,9 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
   __shared__ __align__(16) unsigned char track_memory[sizeof(BlockTracks)];
   __shared__ OpenNode queue[kEntropyThreads];
   __shared__ unsigned queued[2];
-  __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
+  __shared__ __align__(16) unsigned char warp_memory[kWarps * sizeof(Links)];
   auto& tracks = *reinterpret_cast<BlockTracks*>(track_memory);
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
   const unsigned thread = threadIdx.x;
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constan
   constexpr unsigned kKept = 2048;
   __shared__ std::uint64_t kept[kKept];
   const EntropyScan& scan = batch.scans[blockIdx.x];
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
   for (unsigned i = threadIdx.x; i < scan.blocks && i < kKept; i += kPathThreads)
@@ -138,7 +138,7 @@ __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constan
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_constant__ BatchView batch) {
-  __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
+  __shared__ __align__(16) unsigned char warp_memory[kWarps * sizeof(Links)];
   __shared__ std::uint64_t through[kEntropyThreads];
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
   const EntropyScan& scan = batch.scans[block.scan];
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_co
 
 __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_constant__ BatchView batch) {
   __shared__ EntropyScan scan;
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
   const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __shared__ UnitTask task;
   __shared__ Step steps[4 * 64];
   __shared__ std::uint32_t work[kUnitThreads * kUnitPitch / 2];
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<false> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                    reinterpret_cast<LongCodes*>(long_memory)};
   const UnitBlock block = batch.unit_blocks[blockIdx.x];
