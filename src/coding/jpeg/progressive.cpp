@@ -8,6 +8,8 @@
 #include <immintrin.h>
 #endif
 
+#include "coding/jpeg/unstuff.h"
+
 namespace restride::jpeg {
 namespace {
 
@@ -484,6 +486,10 @@ void reverse_bits(std::byte* data, std::size_t bytes) noexcept {
     std::memcpy(data + i, &word, 8);
   }
   for (; i < bytes; ++i) data[i] = std::byte{kReversed[static_cast<std::uint8_t>(data[i])]};
+}
+
+std::size_t progressive_data_bytes(std::size_t bytes, std::size_t segments) noexcept {
+  return (unstuffed_bound(bytes, segments, kProgressiveUnit) + kProgressiveBehind + 7) / 8 * 8;
 }
 
 std::size_t progressive_work_bytes(std::size_t scans) noexcept {

@@ -34,6 +34,8 @@ struct ProgressiveScan {
   std::span<const Segment> segments;  // in units of kProgressiveUnit bytes
 };
 inline constexpr std::size_t kProgressiveUnit = 8, kProgressiveBehind = 512;
+// Room for a scan's data, a multiple of 8.
+std::size_t progressive_data_bytes(std::size_t bytes, std::size_t segments) noexcept;
 
 // How well a component's coefficients are known: bits still missing, or kUnseen.
 struct Accuracy {

@@ -337,7 +337,7 @@ RESTRIDE_HD inline void native_group(const PixelJob& job, const std::uint8_t* pl
 
 // One pixel's native samples as the converter's source.
 struct PixelSamples {
-  std::uint32_t samples;
+  std::uint64_t samples;  // four bytes of them; the converter has code for samples of eight
   RESTRIDE_HD const std::byte* at(unsigned channel, std::int64_t, std::int64_t) const noexcept {
     return reinterpret_cast<const std::byte*>(&samples) + channel;
   }

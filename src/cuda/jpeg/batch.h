@@ -17,10 +17,12 @@
 
 namespace restride::cuda::jpeg {
 
-// Told of parts of the upload that are ready to go, in bytes from its start.
+// Told of parts of the upload that are ready to go, in bytes from its start, and of groups of pictures that have all
+// they need in what went before.
 class UploadSink {
  public:
   virtual void ready(std::size_t offset, std::size_t bytes) = 0;
+  virtual void decode(const BatchView& group) = 0;
 
  protected:
   ~UploadSink() = default;
@@ -29,12 +31,16 @@ class UploadSink {
 // Reused from call to call: its vectors keep their capacity.
 class Batch {
  public:
+  static constexpr std::size_t kGroupBytes = std::size_t{5} << 20, kMostGroups = 4;
+
   // Lays the batch out. Jobs that cannot be done get a status and are left out. `triangle`: interpolate chroma.
-  void lay_out(std::span<DecodeJob> jobs, bool triangle);
+  // `group_bytes`: data are decoded in groups of about so much, or a few larger ones.
+  void lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_bytes = kGroupBytes);
   std::size_t upload_bytes() const noexcept { return upload_bytes_; }
   std::size_t device_bytes() const noexcept { return device_bytes_; }    // with the upload
   std::size_t scratch_bytes() const noexcept { return scratch_bytes_; }  // of host memory, for fill()
   std::size_t pictures() const noexcept { return pictures_.size(); }
+  std::size_t groups() const noexcept { return groups_.size(); }
   bool empty() const noexcept { return tasks_.empty(); }
 
   // Memory that a batch is filled into: `host` gets the upload, which goes to the same place in `device` (of
@@ -43,12 +49,15 @@ class Batch {
     std::byte *host, *device, *scratch;
     std::uint32_t* reported;
   };
-  // Writes the upload, and all of it to `sink` in a few parts, the last one last.
+  // Writes the upload, and all of it to `sink` in a few parts; where there is one group, the upload's start comes last.
+  // Returns the whole batch.
   BatchView fill(const Memory& memory, Executor& executor, UploadSink& sink);
   // The jobs' statuses, once the device has reported.
   void finish(std::span<DecodeJob> jobs, const std::uint32_t* reported) const;
 
  private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
   struct Picture {
     const StreamInfo* stream;
     const Headers* headers;
@@ -72,6 +81,11 @@ class Batch {
     std::uint32_t mcus_per_row;
     std::size_t word_bytes;  // capacity
   };
+  // Neighbouring scans, and what is to be decoded of them.
+  struct Group {
+    std::uint32_t first_scan = 0, scans = 0;
+    std::uint32_t first_unit_block = 0, unit_blocks = 0;
+  };
   struct TablePlan {
     const HuffmanTable* table;
     LookupTable layout;
@@ -94,10 +108,15 @@ class Batch {
   void add_task(const Picture& picture, UnitTask task, std::span<const std::uint8_t> components,
                 const std::array<ComponentSize, 4>& sizes);
   void fill_scan(std::size_t index, const Memory& memory, Executor* executor);
-  void fill_words(const Memory& memory, Executor& executor, UploadSink& sink);
-  BatchView view(std::byte* device) const noexcept;
+  void fill_words(const Group& group, const Memory& memory, Executor& executor, UploadSink& sink);
+  void fill_group(const Group& group, const Memory& memory, BatchView& view, UploadSink& sink);
+  BatchView view(const Memory& memory) const noexcept;
+  void make_groups(std::size_t group_bytes);
+  std::size_t group_of(const UnitTask& task) const noexcept;
   void place();
-  void fill_descriptors(std::byte* host) const;
+  std::size_t descriptor_parts() const noexcept;
+  void fill_descriptors(std::size_t part, std::byte* host) const;
+  void fill_tasks(std::byte* host) const;
   static void fill_pixel_blocks(const PixelJob& job, std::uint32_t index, PixelBlock*& to) noexcept;
 
   std::vector<Picture> pictures_;
@@ -108,6 +127,7 @@ class Batch {
   std::vector<TablePlan> tables_;
   std::vector<PixelJob> jobs_;
   std::vector<UnitTask> tasks_;
+  std::vector<Group> groups_;
   std::vector<std::uint32_t> order_;  // of progressive pictures
   std::size_t entries_ = 0, words_ = 0, planes_ = 0, unit_blocks_ = 0, pixel_blocks_ = 0, entropy_capacity_ = 0;
   std::uint32_t segments_ = 0, subsequences_ = 0, units_ = 0, quant_tables_ = 0, most_pairs_ = 0;

@@ -45,8 +45,12 @@ struct PixelBlock {
 };
 
 struct BatchView {
-  std::uint32_t subsequence_bits, scan_count;
-  std::uint32_t entropy_block_count, unit_block_count, pixel_block_count;
+  std::uint32_t subsequence_bits;
+  // The group's part of what follows.
+  std::uint32_t scan_first, scan_count;
+  std::uint32_t entropy_block_first, entropy_block_count;
+  std::uint32_t unit_block_first, unit_block_count;
+  std::uint32_t pixel_block_count;  // of the whole batch
   bool some_bytes, some_converted;  // kinds of storing among the jobs
   std::uint32_t most_pairs;         // of tables, in any scan
   // Uploaded.
@@ -246,7 +250,8 @@ RESTRIDE_HD inline unsigned walk_into(const BatchView& batch, const ScanReader& 
 template <class LinksOf>
 RESTRIDE_HD inline void find_path(const BatchView& batch, const ScanReader& reader, LinksOf&& links) noexcept {
   const EntropyScan& scan = reader.scan;
-  unsigned walks_left = 16;  // these are slow: what needs more is left to the CPU
+  if (scan.blocks == 0) batch.report(scan.picture, kTooShort);  // its data could not be used
+  unsigned walks_left = 16;                                     // these are slow: what needs more is left to the CPU
   unsigned entry = 0;
   for (std::uint32_t b = scan.block; b < scan.block + scan.blocks; ++b) {
     BlockPath& path = batch.paths[b];

@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
   const unsigned thread = threadIdx.x;
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   if (thread == 0) {
     scan = batch.scans[block.scan];
     queued[0] = 0;
@@ -110,11 +110,12 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
     active = thread < count;
     if (active) open = queue[thread];
   }
-  keep_column(batch, scan, block, blockIdx.x, thread, tracks);
+  const std::uint32_t b = batch.entropy_block_first + blockIdx.x;
+  keep_column(batch, scan, block, b, thread, tracks);
   const bool own = thread >= kHalo && block.first + thread - kHalo < scan.subsequences;
   const Links through = prefix(own ? tracks.links[thread] : Links::identity(), Links::identity(),
                                reinterpret_cast<Links*>(warp_memory), LinksThen{});
-  if (thread == kEntropyThreads - 1) batch.paths[blockIdx.x].through = through;
+  if (thread == kEntropyThreads - 1) batch.paths[b].through = through;
 }
 
 constexpr unsigned kPathThreads = 128;
@@ -123,7 +124,7 @@ constexpr unsigned kPathThreads = 128;
 __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constant__ BatchView batch) {
   constexpr unsigned kKept = 2048;
   __shared__ std::uint64_t kept[kKept];
-  const EntropyScan& scan = batch.scans[blockIdx.x];
+  const EntropyScan& scan = batch.scans[batch.scan_first + blockIdx.x];
   __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
@@ -140,9 +141,10 @@ __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constan
 __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_constant__ BatchView batch) {
   __shared__ __align__(16) unsigned char warp_memory[kWarps * sizeof(Links)];
   __shared__ std::uint64_t through[kEntropyThreads];
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   const EntropyScan& scan = batch.scans[block.scan];
-  const std::uint32_t entry = batch.paths[blockIdx.x].entry, from = batch.paths[blockIdx.x].from;
+  const BlockPath& path = batch.paths[batch.entropy_block_first + blockIdx.x];
+  const std::uint32_t entry = path.entry, from = path.from;
   const std::uint32_t s = block.first + threadIdx.x;
   const bool own = threadIdx.x >= from && threadIdx.x < kOwnColumns && s < scan.subsequences;
   const Links links = own ? batch.links[scan.subsequence + s] : Links::identity();
@@ -156,7 +158,7 @@ __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_con
   __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   __shared__ bool good;
   __shared__ DcSums sums[kEntropyThreads];
   if (threadIdx.x == 0) {
@@ -175,7 +177,7 @@ __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_con
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) dc_kernel(const __grid_constant__ BatchView batch) {
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   const EntropyScan& scan = batch.scans[block.scan];
   const Place place = own_place(batch, scan, block);
   const auto* sums = reinterpret_cast<const uint2*>(batch.sums + scan.subsequence);
@@ -191,7 +193,7 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<false> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                    reinterpret_cast<LongCodes*>(long_memory)};
-  const UnitBlock block = batch.unit_blocks[blockIdx.x];
+  const UnitBlock block = batch.unit_blocks[batch.unit_block_first + blockIdx.x];
   if (threadIdx.x == 0) {
     task = batch.tasks[block.task];
     if (task.coefficients == UnitTask::kDecoded) scan = batch.scans[task.scan];
@@ -234,10 +236,10 @@ cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
         result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
     if (result != cudaSuccess) return result;
   }
-  if (batch.entropy_block_count) {
-    const unsigned blocks = batch.entropy_block_count;
-    synchronize_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
-    path_kernel<<<batch.scan_count, kPathThreads, with_strides, stream>>>(batch);
+  const unsigned blocks = batch.entropy_block_count;
+  if (blocks) synchronize_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
+  if (batch.scan_count) path_kernel<<<batch.scan_count, kPathThreads, with_strides, stream>>>(batch);
+  if (blocks) {
     settle_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
     index_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
     dc_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
