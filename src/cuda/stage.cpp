@@ -92,7 +92,6 @@ Result<cudaStream_t> Stage::side(unsigned i) {
     RESTRIDE_TRY(check(cudaStreamWaitEvent(side.stream, side.event, 0), "cudaStreamWaitEvent"));
     grown_ &= ~(1U << i);
   }
-  side.used = true;
   return side.stream;
 }
 
@@ -103,20 +102,19 @@ Status Stage::follow(unsigned side, unsigned earlier) {
   return check(cudaStreamWaitEvent(sides_[side].stream, first.event, 0), "cudaStreamWaitEvent");
 }
 
-Status Stage::join() {
+Status Stage::join(unsigned side) {
   const DeviceScope scope(device_);
-  for (const Side& side : sides_) {
-    if (!side.used) continue;
-    RESTRIDE_TRY(check(cudaEventRecord(side.event, side.stream), "cudaEventRecord"));
-    RESTRIDE_TRY(check(cudaStreamWaitEvent(handle(stream_), side.event, 0), "cudaStreamWaitEvent"));
-  }
-  return {};
+  Side& one = sides_[side];
+  if (!one.stream) return {};
+  RESTRIDE_TRY(check(cudaEventRecord(one.event, one.stream), "cudaEventRecord"));
+  one.joined = true;
+  return check(cudaStreamWaitEvent(handle(stream_), one.event, 0), "cudaStreamWaitEvent");
 }
 
 Status Stage::wait_joined() {
   Status status;
   for (Side& side : sides_)
-    if (std::exchange(side.used, false) && status)
+    if (std::exchange(side.joined, false) && status)
       status = check(cudaEventSynchronize(side.event), "waiting for the GPU");
   return status;
 }

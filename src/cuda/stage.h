@@ -33,13 +33,13 @@ class Stage final : public DeviceStage {
   // The same with blocks of different sizes.
   Status reserve(std::size_t host_bytes, std::size_t device_bytes);
   // Streams of the stage's own, for work on its blocks that need not wait for what the caller queued before; to be
-  // asked for in order, after the last reserve(). follow() makes one of them wait for all queued on another so far.
-  // join() makes the caller's stream wait for them, and is needed before end(); wait_joined() blocks until what was
-  // queued on them before join() has been done.
+  // asked for after the last reserve(). follow() makes one of them wait for all queued on another so far. join() makes
+  // the caller's stream wait for one, and is needed before end() for all that work was queued on; wait_joined() blocks
+  // until what was queued on them before their join() has been done.
   static constexpr unsigned kSides = 3;
   Result<cudaStream_t> side(unsigned i);
   Status follow(unsigned side, unsigned earlier);
-  Status join();
+  Status join(unsigned side);
   Status wait_joined();
   std::byte* host() const noexcept override { return host_.data; }
   std::byte* device() const noexcept override { return on_device_.data; }
@@ -70,7 +70,7 @@ class Stage final : public DeviceStage {
   struct Side {
     cudaStream_t stream = nullptr;
     cudaEvent_t event = nullptr;
-    bool used = false;  // since the last join
+    bool joined = false;  // and not waited for
   };
   std::array<Side, kSides> sides_;
   unsigned grown_ = 0;  // mask of sides that do not know of blocks allocated in the order of stream_

@@ -243,7 +243,6 @@ void Batch::add_task(const Picture& picture, UnitTask task, std::span<const std:
                     size.v_expand, size.upsampling};
     planes_ += (std::size_t{job.plane[c].stride} * mcus_high * high + kAlignment - 1) / kAlignment * kAlignment;
   }
-  unit_blocks_ += ceil_div(task.units, kUnitThreads);
   tasks_.push_back(task);
 }
 
@@ -279,8 +278,6 @@ Status Batch::add_job(const DecodeJob& job, std::uint32_t index, bool triangle) 
   }
   jobs_.push_back(out);
   add_tasks(picture, static_cast<std::uint32_t>(jobs_.size() - 1), sizes);
-  const std::size_t across = ceil_div<std::size_t>((out.width + 6) / 4, kTileGroups);
-  pixel_blocks_ += across * ceil_div<std::size_t>(out.height, kTileRows * kRowsAThread);
   return {};
 }
 
@@ -294,12 +291,25 @@ void Batch::make_groups(std::size_t group_bytes) {
     ++groups_.back().scans;
     bytes += scans_[s].word_bytes;
   }
-  for (const UnitTask& task : tasks_) groups_[group_of(task)].unit_blocks += ceil_div(task.units, kUnitThreads);
-  std::uint32_t first = 0;
-  for (Group& group : groups_) {
-    group.first_unit_block = first;
-    first += group.unit_blocks;
+  job_group_.assign(jobs_.size(), 0);
+  for (const UnitTask& task : tasks_) {
+    const std::size_t group = group_of(task);
+    groups_[group].unit_blocks += ceil_div(task.units, kUnitThreads);
+    job_group_[task.job] = std::max(job_group_[task.job], static_cast<std::uint8_t>(group));
   }
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    const PixelTiles tiles = tiles_of(jobs_[j]);
+    groups_[job_group_[j]].pixel_blocks += tiles.across * tiles.down;
+  }
+  std::uint32_t units = 0, pixels = 0;
+  for (Group& group : groups_) {
+    group.first_unit_block = units;
+    units += group.unit_blocks;
+    group.first_pixel_block = pixels;
+    pixels += group.pixel_blocks;
+  }
+  unit_blocks_ = units;
+  pixel_blocks_ = pixels;
 }
 
 // Ready coefficients go with the first one.
@@ -316,7 +326,7 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_
   tables_.clear();
   jobs_.clear();
   tasks_.clear();
-  entries_ = words_ = planes_ = unit_blocks_ = pixel_blocks_ = entropy_capacity_ = 0;
+  entries_ = words_ = planes_ = entropy_capacity_ = 0;
   coefficient_blocks_ = values_bound_ = scratch_bytes_ = 0;
   segments_ = subsequences_ = units_ = quant_tables_ = most_pairs_ = 0;
   std::size_t buckets = 16, bytes = 0;
@@ -326,7 +336,7 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_
   picture_index_.assign(jobs.size(), kNone);
   for (const DecodeJob& job : jobs) bytes += job.request.bytes.size();
   // Short subsequences for little data, so that there are threads enough.
-  constexpr std::size_t kMuch = std::size_t{4} << 20;
+  constexpr std::size_t kMuch = std::size_t{7} << 20;
   subsequence_bytes_ = bytes > kMuch ? 128 : 64;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const std::size_t known = pictures_.size();

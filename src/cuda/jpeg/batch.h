@@ -17,8 +17,8 @@
 
 namespace restride::cuda::jpeg {
 
-// Told of parts of the upload that are ready to go, in bytes from its start, and of groups of pictures that have all
-// they need in what went before.
+// Told of parts of the upload that are ready to go, in bytes from its start, and of groups that have all they need in
+// what went before.
 class UploadSink {
  public:
   virtual void ready(std::size_t offset, std::size_t bytes) = 0;
@@ -50,8 +50,7 @@ class Batch {
     std::uint32_t* reported;
   };
   // Writes the upload, and all of it to `sink` in a few parts; where there is one group, the upload's start comes last.
-  // Returns the whole batch.
-  BatchView fill(const Memory& memory, Executor& executor, UploadSink& sink);
+  void fill(const Memory& memory, Executor& executor, UploadSink& sink);
   // The jobs' statuses, once the device has reported.
   void finish(std::span<DecodeJob> jobs, const std::uint32_t* reported) const;
 
@@ -85,6 +84,7 @@ class Batch {
   struct Group {
     std::uint32_t first_scan = 0, scans = 0;
     std::uint32_t first_unit_block = 0, unit_blocks = 0;
+    std::uint32_t first_pixel_block = 0, pixel_blocks = 0;
   };
   struct TablePlan {
     const HuffmanTable* table;
@@ -117,7 +117,7 @@ class Batch {
   std::size_t descriptor_parts() const noexcept;
   void fill_descriptors(std::size_t part, std::byte* host) const;
   void fill_tasks(std::byte* host) const;
-  static void fill_pixel_blocks(const PixelJob& job, std::uint32_t index, PixelBlock*& to) noexcept;
+  void fill_pixel_blocks(std::byte* host) const;
 
   std::vector<Picture> pictures_;
   std::vector<std::uint32_t> picture_index_;  // by job; kNone: left out
@@ -128,7 +128,8 @@ class Batch {
   std::vector<PixelJob> jobs_;
   std::vector<UnitTask> tasks_;
   std::vector<Group> groups_;
-  std::vector<std::uint32_t> order_;  // of progressive pictures
+  std::vector<std::uint8_t> job_group_;  // by pixel job: the last one that its tasks are in
+  std::vector<std::uint32_t> order_;     // of progressive pictures
   std::size_t entries_ = 0, words_ = 0, planes_ = 0, unit_blocks_ = 0, pixel_blocks_ = 0, entropy_capacity_ = 0;
   std::uint32_t segments_ = 0, subsequences_ = 0, units_ = 0, quant_tables_ = 0, most_pairs_ = 0;
   std::uint32_t subsequence_bytes_ = 128;

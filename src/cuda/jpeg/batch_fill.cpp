@@ -80,14 +80,6 @@ void Batch::fill_coefficients(const Memory& memory, Executor& executor, UploadSi
   sink.ready(at_.values, used * sizeof(std::int16_t));
 }
 
-void Batch::fill_pixel_blocks(const PixelJob& job, std::uint32_t index, PixelBlock*& to) noexcept {
-  const std::uint32_t across = ceil_div((job.width + 6) / 4, kTileGroups);
-  const std::uint32_t down = ceil_div(job.height, kTileRows * kRowsAThread);
-  for (std::uint32_t y = 0; y < down; ++y)
-    for (std::uint32_t x = 0; x < across; ++x)
-      *to++ = {index, static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y)};
-}
-
 namespace {
 constexpr std::size_t kTablesAPart = 8, kPicturesAPart = 64;
 }  // namespace
@@ -107,6 +99,19 @@ void Batch::fill_tasks(std::byte* host) const {
   }
 }
 
+void Batch::fill_pixel_blocks(std::byte* host) const {
+  std::array<PixelBlock*, kMostGroups> next;
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    next[g] = reinterpret_cast<PixelBlock*>(host + at_.pixel_blocks) + groups_[g].first_pixel_block;
+  for (std::uint32_t j = 0; j < jobs_.size(); ++j) {
+    PixelBlock*& to = next[job_group_[j]];
+    const PixelTiles tiles = tiles_of(jobs_[j]);
+    for (std::uint32_t y = 0; y < tiles.down; ++y)
+      for (std::uint32_t x = 0; x < tiles.across; ++x)
+        *to++ = {j, static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y)};
+  }
+}
+
 // Descriptors are written in parts, by several threads.
 std::size_t Batch::descriptor_parts() const noexcept {
   return 2 + ceil_div(tables_.size(), kTablesAPart) + ceil_div(pictures_.size(), kPicturesAPart);
@@ -116,8 +121,7 @@ void Batch::fill_descriptors(std::size_t part, std::byte* host) const {
   if (part == 0) return fill_tasks(host);
   if (part == 1) {
     if (!jobs_.empty()) std::memcpy(host + at_.jobs, jobs_.data(), jobs_.size() * sizeof(PixelJob));
-    auto* pixel_blocks = reinterpret_cast<PixelBlock*>(host + at_.pixel_blocks);
-    for (std::uint32_t j = 0; j < jobs_.size(); ++j) fill_pixel_blocks(jobs_[j], j, pixel_blocks);
+    fill_pixel_blocks(host);
     return;
   }
   part -= 2;
@@ -208,6 +212,8 @@ void Batch::fill_group(const Group& group, const Memory& memory, BatchView& view
   view.scan_count = group.scans;
   view.unit_block_first = group.first_unit_block;
   view.unit_block_count = group.unit_blocks;
+  view.pixel_block_first = group.first_pixel_block;
+  view.pixel_block_count = group.pixel_blocks;
   if (group.first_scan == 0) {
     sink.ready(0, at_.sparse);
   } else {
@@ -220,25 +226,26 @@ void Batch::fill_group(const Group& group, const Memory& memory, BatchView& view
   sink.decode(view);
 }
 
-BatchView Batch::fill(const Memory& memory, Executor& executor, UploadSink& sink) {
+void Batch::fill(const Memory& memory, Executor& threads, UploadSink& sink) {
+  // For so little, waking threads takes longer.
+  constexpr std::size_t kSmall = std::size_t{96} << 10;
+  SerialExecutor alone;
+  Executor& executor = upload_bytes_ < kSmall ? alone : threads;
   std::memset(memory.reported, 0, pictures_.size() * sizeof *memory.reported);
   if (coefficient_blocks_) fill_coefficients(memory, executor, sink);
   std::memcpy(memory.host + at_.status, memory.reported, pictures_.size() * sizeof *memory.reported);
-  const BatchView whole = view(memory);
-  BatchView part = whole;
+  BatchView group_view = view(memory);
   for (const Group& group : groups_) {
     fill_words(group, memory, executor, sink);
-    fill_group(group, memory, part, sink);
-    part.entropy_block_first += part.entropy_block_count;
+    fill_group(group, memory, group_view, sink);
+    group_view.entropy_block_first += group_view.entropy_block_count;
   }
-  return whole;
 }
 
 BatchView Batch::view(const Memory& memory) const noexcept {
   const auto in = [&](std::size_t offset) { return memory.device + offset; };
   BatchView view{};
   view.subsequence_bits = 8 * subsequence_bytes_;
-  view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
   for (const PixelJob& job : jobs_) (job.storing == Storing::bytes ? view.some_bytes : view.some_converted) = true;
   view.most_pairs = most_pairs_;
   view.words = reinterpret_cast<const std::uint32_t*>(in(at_.words));

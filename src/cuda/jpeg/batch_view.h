@@ -44,13 +44,22 @@ struct PixelBlock {
   std::uint16_t tile_x, tile_y;
 };
 
+// Of a job, each for a block of threads.
+struct PixelTiles {
+  std::uint32_t across, down;
+};
+RESTRIDE_HD inline PixelTiles tiles_of(const PixelJob& job) noexcept {
+  constexpr std::uint32_t kWide = kTileGroups, kHigh = kTileRows * kRowsAThread;
+  return {((job.width + 6) / 4 + kWide - 1) / kWide, (job.height + kHigh - 1) / kHigh};
+}
+
 struct BatchView {
   std::uint32_t subsequence_bits;
   // The group's part of what follows.
   std::uint32_t scan_first, scan_count;
   std::uint32_t entropy_block_first, entropy_block_count;
   std::uint32_t unit_block_first, unit_block_count;
-  std::uint32_t pixel_block_count;  // of the whole batch
+  std::uint32_t pixel_block_first, pixel_block_count;
   bool some_bytes, some_converted;  // kinds of storing among the jobs
   std::uint32_t most_pairs;         // of tables, in any scan
   // Uploaded.

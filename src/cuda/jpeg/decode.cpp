@@ -24,7 +24,8 @@ class Decoder final : public FormatDecoder {
 };
 
 // Queues parts of the upload as they become ready, or a small one as a whole, with its last part; and each group's
-// kernels behind what they need. With several groups one is uploaded while others are decoded, on streams in turn.
+// kernels behind what they need, the last of them on the caller's stream. With several groups one is uploaded while
+// others are decoded, on streams in turn.
 class Uploader final : public UploadSink {
  public:
   Uploader(Stage& stage, const Batch& batch) noexcept
@@ -51,6 +52,8 @@ class Uploader final : public UploadSink {
       if (status_) status_ = stage_.follow(side, 0);
     }
     if (status_) status_ = check(launch_decoding(group, streams_[side]), "JPEG decoding kernels");
+    if (status_) status_ = stage_.join(side);
+    if (status_) status_ = check(launch_storing(group, handle(stage_.stream())), "JPEG pixel kernel");
   }
   Status take_status() noexcept { return std::move(status_); }
 
@@ -75,11 +78,10 @@ Status Decoder::run(Batch& batch, std::span<DecodeJob> jobs, Stage& stage, Conte
                              reinterpret_cast<std::uint32_t*>(stage.host() + upload)};
   Uploader uploader(stage, batch);
   RESTRIDE_TRY(uploader.begin());
-  const BatchView view = batch.fill(memory, context.executor, uploader);
+  batch.fill(memory, context.executor, uploader);
   Status status = uploader.take_status();
-  RESTRIDE_TRY(stage.join());
+  for (unsigned i = 0; !status && i < Stage::kSides; ++i) (void)stage.join(i);  // what was queued needs the stage
   RESTRIDE_TRY(std::move(status));
-  RESTRIDE_TRY(check(launch_storing(view, handle(stage.stream())), "JPEG pixel kernel"));
   RESTRIDE_TRY(stage.wait_joined());
   batch.finish(jobs, memory.reported);
   return {};

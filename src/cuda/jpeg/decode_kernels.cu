@@ -213,7 +213,7 @@ __global__ void __launch_bounds__(kTileGroups* kTileRows, kStoring == Storing::b
   __shared__ PixelJob job;
   constexpr unsigned kJobWords = sizeof(PixelJob) / 4;
   static_assert(sizeof(PixelJob) % 4 == 0);
-  const PixelBlock block = batch.pixel_blocks[blockIdx.x];
+  const PixelBlock block = batch.pixel_blocks[batch.pixel_block_first + blockIdx.x];
   const unsigned thread = threadIdx.y * kTileGroups + threadIdx.x;
   if (thread < kJobWords)
     reinterpret_cast<std::uint32_t*>(&job)[thread] =
@@ -250,6 +250,7 @@ cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
 
 cudaError_t launch_storing(const BatchView& batch, cudaStream_t stream) {
   const dim3 threads(kTileGroups, kTileRows);
+  if (batch.pixel_block_count == 0) return cudaSuccess;
   if (batch.some_bytes) pixel_kernel<Storing::bytes><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
   if (batch.some_converted) pixel_kernel<Storing::converted><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
   return cudaGetLastError();

@@ -101,10 +101,10 @@ inline void decode_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& 
   }
 }
 
-// The whole batch, from planes to targets.
+// A group, from planes to targets.
 inline void store_on_host(const cuda::jpeg::BatchView& batch) {
   using namespace cuda::jpeg;
-  for (std::uint32_t b = 0; b < batch.pixel_block_count; ++b)
+  for (std::uint32_t b = batch.pixel_block_first; b < batch.pixel_block_first + batch.pixel_block_count; ++b)
     for (unsigned y = 0; y < kTileRows; ++y)
       for (unsigned x = 0; x < kTileGroups; ++x) {
         const PixelBlock& block = batch.pixel_blocks[b];
