@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "cuda/cuda_util.h"
 
@@ -25,8 +26,10 @@ Stage::~Stage() {
   free(on_device_, device_memory_);
   free(device_items_, device_memory_);
   if (own_) (void)cudaStreamDestroy(own_);
-  if (joined_) (void)cudaEventDestroy(joined_);
-  if (side_) (void)cudaStreamDestroy(side_);
+  for (const Side& side : sides_) {
+    if (side.event) (void)cudaEventDestroy(side.event);
+    if (side.stream) (void)cudaStreamDestroy(side.stream);
+  }
 }
 
 void Stage::free(Block& block, MemoryResource& resource) noexcept {
@@ -43,7 +46,7 @@ Status Stage::grow(Block& block, MemoryResource& resource, std::size_t bytes) {
     return fail(Errc::out_of_memory, "could not allocate %zu bytes of %s memory", size,
                 resource.kind() == Memory::device ? "device" : "pinned");
   block.size = size;
-  grown_ = true;
+  grown_ = (1U << kSides) - 1;
   return {};
 }
 
@@ -77,27 +80,44 @@ Status Stage::reserve(std::size_t host_bytes, std::size_t device_bytes) {
   return grow(on_device_, device_memory_, device_bytes);
 }
 
-Result<cudaStream_t> Stage::side() {
+Result<cudaStream_t> Stage::side(unsigned i) {
   const DeviceScope scope(device_);
-  if (!joined_) RESTRIDE_TRY(check(cudaEventCreateWithFlags(&joined_, cudaEventDisableTiming), "cudaEventCreate"));
-  if (!side_) RESTRIDE_TRY(check(cudaStreamCreateWithFlags(&side_, cudaStreamNonBlocking), "cudaStreamCreate"));
-  if (grown_) {
-    RESTRIDE_TRY(check(cudaEventRecord(joined_, handle(stream_)), "cudaEventRecord"));
-    RESTRIDE_TRY(check(cudaStreamWaitEvent(side_, joined_, 0), "cudaStreamWaitEvent"));
-    grown_ = false;
+  Side& side = sides_[i];
+  if (!side.event)
+    RESTRIDE_TRY(check(cudaEventCreateWithFlags(&side.event, cudaEventDisableTiming), "cudaEventCreate"));
+  if (!side.stream)
+    RESTRIDE_TRY(check(cudaStreamCreateWithFlags(&side.stream, cudaStreamNonBlocking), "cudaStreamCreate"));
+  if (grown_ >> i & 1U) {
+    RESTRIDE_TRY(check(cudaEventRecord(side.event, handle(stream_)), "cudaEventRecord"));
+    RESTRIDE_TRY(check(cudaStreamWaitEvent(side.stream, side.event, 0), "cudaStreamWaitEvent"));
+    grown_ &= ~(1U << i);
   }
-  return side_;
+  return side.stream;
 }
 
-Status Stage::join() {
+Status Stage::follow(unsigned side, unsigned earlier) {
   const DeviceScope scope(device_);
-  RESTRIDE_TRY(check(cudaEventRecord(joined_, side_), "cudaEventRecord"));
-  return check(cudaStreamWaitEvent(handle(stream_), joined_, 0), "cudaStreamWaitEvent");
+  const Side& first = sides_[earlier];
+  RESTRIDE_TRY(check(cudaEventRecord(first.event, first.stream), "cudaEventRecord"));
+  return check(cudaStreamWaitEvent(sides_[side].stream, first.event, 0), "cudaStreamWaitEvent");
+}
+
+Status Stage::join(unsigned side) {
+  const DeviceScope scope(device_);
+  Side& one = sides_[side];
+  if (!one.stream) return {};
+  RESTRIDE_TRY(check(cudaEventRecord(one.event, one.stream), "cudaEventRecord"));
+  one.joined = true;
+  return check(cudaStreamWaitEvent(handle(stream_), one.event, 0), "cudaStreamWaitEvent");
 }
 
 Status Stage::wait_joined() {
   const DeviceScope scope(device_);
-  return check(cudaEventSynchronize(joined_), "waiting for the GPU");
+  Status status;
+  for (Side& side : sides_)
+    if (std::exchange(side.joined, false) && status)
+      status = check(cudaEventSynchronize(side.event), "waiting for the GPU");
+  return status;
 }
 
 Status Stage::upload(std::size_t offset, std::size_t bytes) {

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <mutex>
 
 #include "codec/device_runtime.h"
@@ -31,11 +32,14 @@ class Stage final : public DeviceStage {
   Status reserve(std::size_t bytes) override { return reserve(bytes, bytes); }
   // The same with blocks of different sizes.
   Status reserve(std::size_t host_bytes, std::size_t device_bytes);
-  // A stream of the stage's own, for work on its blocks that need not wait for what the caller queued before; to be
-  // called after the last reserve(). join() makes the caller's stream wait for it, and is needed before end();
-  // wait_joined() blocks until what was queued on it before join() has been done.
-  Result<cudaStream_t> side();
-  Status join();
+  // Streams of the stage's own, for work on its blocks that need not wait for what the caller queued before; to be
+  // asked for after the last reserve(). follow() makes one of them wait for all queued on another so far. join() makes
+  // the caller's stream wait for one, and is needed before end() for all that work was queued on; wait_joined() blocks
+  // until what was queued on them before their join() has been done.
+  static constexpr unsigned kSides = 3;
+  Result<cudaStream_t> side(unsigned i);
+  Status follow(unsigned side, unsigned earlier);
+  Status join(unsigned side);
   Status wait_joined();
   std::byte* host() const noexcept override { return host_.data; }
   std::byte* device() const noexcept override { return on_device_.data; }
@@ -63,9 +67,13 @@ class Stage final : public DeviceStage {
   cudaStream_t own_ = nullptr;  // for callers on the per-thread default stream
   cudaEvent_t done_;
   bool recorded_ = false;
-  cudaStream_t side_ = nullptr;
-  cudaEvent_t joined_ = nullptr;
-  bool grown_ = false;  // blocks were allocated, in the order of stream_, that side_ does not know of
+  struct Side {
+    cudaStream_t stream = nullptr;
+    cudaEvent_t event = nullptr;
+    bool joined = false;  // and not waited for
+  };
+  std::array<Side, kSides> sides_;
+  unsigned grown_ = 0;  // mask of sides that do not know of blocks allocated in the order of stream_
 };
 
 }  // namespace restride::cuda

@@ -409,6 +409,7 @@ void time_case(const std::string& name, const std::vector<File>& files, std::siz
   void* pinned = nullptr;
   struct Sink final : cuda::jpeg::UploadSink {
     void ready(std::size_t, std::size_t) override {}
+    void decode(const cuda::jpeg::BatchView&) override {}
   } sink;
   cuda::jpeg::Batch batch;
   for (int i = 0; i < reps + 4; ++i) {

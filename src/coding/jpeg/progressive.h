@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progressive Huffman decoding on the CPU (ITU-T T.81, annex G), scan by scan, into coefficients.
+// Progressive Huffman decoding on the CPU (ITU-T T.81, annex G). All scans of a component are decoded side by side,
+// block by block: a block's coefficients are finished while they are in registers, and are stored once, without zeros.
 #pragma once
 
 #include <array>
@@ -8,28 +9,33 @@
 #include <span>
 
 #include "base/bytes.h"
-#include "coding/jpeg/entropy.h"
+#include "coding/jpeg/reconstruct.h"
 
 namespace restride::jpeg {
 
-// A component's coefficients: blocks row by row, the 64 of a block column by column.
-struct CoefficientPlane {
-  std::int16_t* blocks = nullptr;
-  std::uint64_t* known = nullptr;  // by block: bit k is set if the coefficient at zig-zag position k > 0 is not 0
-  std::uint32_t stride = 0;        // blocks a row has, those that only fill MCUs up included
-  std::uint32_t blocks_wide = 0, blocks_high = 0;  // of the picture
-  std::uint8_t h = 1, v = 1;                       // blocks in an MCU of several components
+// A component's blocks, as many as the picture has: those that only fill up MCUs are not kept.
+struct SparsePlane {
+  SparseBlock* blocks = nullptr;  // row by row
+  std::uint32_t blocks_wide = 0, blocks_high = 0;
+  std::uint8_t h = 1, v = 1;  // blocks in an MCU of several components
 };
 
 struct ProgressiveScan {
   std::uint8_t components = 0;
-  std::array<CoefficientPlane*, 4> plane{};
+  std::array<std::uint8_t, 4> component{};  // indices of planes
   // BITS and HUFFVAL, DC or AC, whichever the scan needs; null where it needs none.
   std::array<const std::uint8_t*, 4> counts{}, symbols{};
   std::uint8_t ss = 0, se = 0, ah = 0, al = 0;
   std::uint32_t mcus_wide = 0, mcus_high = 0;  // of a scan of several components
   std::uint32_t restart_interval = 0;
+  // Un-stuffed data (unstuff()), each byte then turned around (reverse_bits()), with kProgressiveBehind bytes behind
+  // that may be read.
+  const std::byte* data = nullptr;
+  std::span<const Segment> segments;  // in units of kProgressiveUnit bytes
 };
+inline constexpr std::size_t kProgressiveUnit = 8, kProgressiveBehind = 512;
+// Room for a scan's data, a multiple of 8.
+std::size_t progressive_data_bytes(std::size_t bytes, std::size_t segments) noexcept;
 
 // How well a component's coefficients are known: bits still missing, or kUnseen.
 struct Accuracy {
@@ -40,9 +46,18 @@ struct Accuracy {
   bool complete() const noexcept;
 };
 
-// Decodes one scan. `data`: un-stuffed (unstuff()), `segments` in units of `subsequence` bytes. False: something is
-// wrong with it, or might be; the coefficients are then worth nothing.
-bool decode_progressive_scan(const ProgressiveScan& scan, const std::byte* data, std::span<const Segment> segments,
-                             std::size_t subsequence) noexcept;
+// Turns every byte around, so that the bit that comes first is the lowest.
+void reverse_bits(std::byte* data, std::size_t bytes) noexcept;
+
+// Memory that decoding works in.
+std::size_t progressive_work_bytes(std::size_t scans) noexcept;
+// Values that pictures of so many blocks and bytes of data have at most; the last 64 are room to write.
+std::size_t progressive_values_bound(std::size_t blocks, std::size_t bytes) noexcept;
+
+// Decodes scans that follow each other as Accuracy::refine() has it. `work`: progressive_work_bytes() bytes, aligned to
+// 8; `values`: room for progressive_values_bound(). Returns the number of values; -1: something is wrong with the data,
+// or might be.
+std::ptrdiff_t decode_progressive(std::span<const SparsePlane> planes, std::span<const ProgressiveScan> scans,
+                                  std::byte* work, std::span<std::int16_t> values) noexcept;
 
 }  // namespace restride::jpeg

@@ -67,7 +67,8 @@ struct UnitTask {
   std::uint32_t mcus_per_row;  // of the picture
   std::uint32_t units;         // of the rectangle
   std::uint32_t quant;         // its first quantisation table: 4 of 64, in zig-zag order, by component
-  std::uint32_t coefficients;  // kDecoded, or the first of the component's blocks, in units of 64
+  std::uint32_t coefficients;  // kDecoded, or the first of the component's sparse blocks,
+  std::uint32_t values;        // and where the picture's values start
   std::uint8_t units_per_mcu;
   std::uint8_t component[kMaxUnitsPerMcu];                // kNotNeeded: skip
   std::uint8_t dx[kMaxUnitsPerMcu], dy[kMaxUnitsPerMcu];  // block within the MCU
@@ -76,6 +77,19 @@ struct UnitTask {
   static constexpr std::uint8_t kNotNeeded = 255;
   static constexpr std::uint32_t kDecoded = 0xffffffff;
 };
+
+// A block's coefficients that are not 0, where they are decoded before.
+struct SparseBlock {
+  std::uint32_t low, high;  // bit k of 64: the one at zig-zag position k is among them
+  std::uint32_t first;      // where their values start, in zig-zag order
+};
+RESTRIDE_HD inline unsigned lowest_bit(std::uint32_t bits) noexcept {
+#if defined(__CUDA_ARCH__)
+  return static_cast<unsigned>(__ffs(static_cast<int>(bits))) - 1;
+#else
+  return static_cast<unsigned>(__builtin_ctz(bits));
+#endif
+}
 
 // A zig-zag position: index into a unit's coefficients, column by column, and quantiser.
 struct Step {
@@ -126,15 +140,17 @@ RESTRIDE_HD inline Unit decode_unit(const ScanReader& reader, const UnitStart& s
   return {c, rows};
 }
 
-// Takes a unit from ready coefficients, column by column and not dequantised.
-RESTRIDE_HD inline Unit load_unit(const std::int16_t* from, const Step* steps, std::int16_t* c) noexcept {
+// Takes a unit from ready coefficients into c (64 zeros before).
+RESTRIDE_HD inline Unit load_unit(const SparseBlock& block, const std::int16_t* values, const Step* steps,
+                                  std::int16_t* c) noexcept {
   std::uint32_t rows = 0;
-  for (int k = 0; k < 64; ++k) {
-    const Step step = steps[k];
-    const std::int16_t value = from[step.at];
-    c[step.at] = static_cast<std::int16_t>(value * step.quantizer);
-    if (value) rows |= 1U << (step.at & 7);
-  }
+  values += block.first;
+  for (unsigned half = 0; half < 64; half += 32)
+    for (std::uint32_t left = half ? block.high : block.low; left; left &= left - 1) {
+      const Step step = steps[half + lowest_bit(left)];
+      c[step.at] = static_cast<std::int16_t>(*values++ * step.quantizer);
+      rows |= 1U << (step.at & 7);
+    }
   return {c, rows};
 }
 
@@ -321,7 +337,7 @@ RESTRIDE_HD inline void native_group(const PixelJob& job, const std::uint8_t* pl
 
 // One pixel's native samples as the converter's source.
 struct PixelSamples {
-  std::uint32_t samples;
+  std::uint64_t samples;  // four bytes of them; the converter has code for samples of eight
   RESTRIDE_HD const std::byte* at(unsigned channel, std::int64_t, std::int64_t) const noexcept {
     return reinterpret_cast<const std::byte*>(&samples) + channel;
   }

@@ -61,11 +61,49 @@ std::uint8_t copy_plain(const std::byte*& from, const std::byte* end, std::byte*
 }
 #endif
 
+#if defined(__x86_64__)
+// The same to an address that is a multiple of 64, past the caches: what comes next to read it is a copy engine.
+// Writes up to 64 bytes behind what it gives.
+[[gnu::target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2")]] std::uint8_t stream_vbmi2(const std::byte*& from,
+                                                                                   const std::byte* end,
+                                                                                   std::byte*& to) noexcept {
+  constexpr std::ptrdiff_t kPiece = 8192;
+  alignas(64) std::byte piece[kPiece + 256];
+  _mm512_store_si512(piece, _mm512_setzero_si512());
+  std::byte* filled = piece;
+  std::uint8_t marker = 0;
+  while (from < end && marker == 0) {
+    const std::byte* stop = end - from > kPiece ? from + kPiece : end;
+    while (stop < end && stop - from < kPiece + 64 && stop[-1] == std::byte{0xff}) ++stop;  // no pair is cut
+    if (stop < end && stop[-1] == std::byte{0xff}) break;                                   // fill bytes without end
+    marker = copy_vbmi2(from, stop, filled);
+    const std::byte* next = piece;
+    for (; filled - next >= 64; next += 64, to += 64)
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_load_si512(next));
+    const std::ptrdiff_t left = filled - next;
+    _mm512_store_si512(piece, _mm512_load_si512(next));
+    filled = piece + left;
+  }
+  _mm512_storeu_si512(to, _mm512_load_si512(piece));
+  to += filled - piece;
+  _mm_sfence();
+  return marker || from == end ? marker : copy_vbmi2(from, end, to);
+}
+#endif
+
 using Copy = std::uint8_t (*)(const std::byte*& from, const std::byte* end, std::byte*& to) noexcept;
 
 Copy best_copy() noexcept {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw")) return copy_vbmi2;
+#endif
+  return copy_plain;
+}
+
+// For large data that only a copy engine reads next.
+Copy best_stream() noexcept {
+#if defined(__x86_64__)
+  if (best_copy() == copy_vbmi2) return stream_vbmi2;
 #endif
   return copy_plain;
 }
@@ -224,7 +262,11 @@ bool ParallelUnstuff::run(ByteSpan from, std::size_t subsequence, std::span<Segm
 
 bool unstuff(ByteSpan from, std::size_t subsequence, std::span<Segment> segments, std::byte* to,
              std::uint32_t& subsequences) noexcept {
-  static const Copy copy = best_copy();
+  static const Copy copy_cached = best_copy(), copy_past = best_stream();
+  constexpr std::size_t kLarge = 16384;
+  const bool past = from.size() >= kLarge * segments.size() && subsequence % 64 == 0 &&
+                    reinterpret_cast<std::uintptr_t>(to) % 64 == 0;
+  const Copy copy = past ? copy_past : copy_cached;
   const std::byte* next = from.data();
   const std::byte* const end = next + from.size();
   std::byte* const start = to;

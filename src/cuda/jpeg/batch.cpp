@@ -12,7 +12,6 @@
 namespace restride::cuda::jpeg {
 namespace {
 
-constexpr std::uint32_t kNone = 0xffffffff;
 constexpr std::size_t kAlignment = 256;
 
 template <class T>
@@ -20,11 +19,6 @@ std::size_t put(std::size_t& position, std::size_t count) noexcept {
   const std::size_t at = (position + kAlignment - 1) / kAlignment * kAlignment;
   position = at + count * sizeof(T);
   return at;
-}
-
-// Blocks of coefficients in a row and a column of a progressive picture's component, those that fill MCUs up included.
-std::uint32_t padded_blocks(std::uint32_t pixels, unsigned largest, unsigned factor) noexcept {
-  return ceil_div<std::uint32_t>(pixels, 8 * largest) * factor;
 }
 
 }  // namespace
@@ -47,7 +41,8 @@ std::uint32_t Batch::picture_of(const DecodeRequest& request) {
                          0,
                          false,
                          {},
-                         {},
+                         0,
+                         0,
                          0,
                          0});
   }
@@ -153,74 +148,32 @@ Status Batch::add_coefficients(Picture& picture) {
   const FrameSize& frame = picture.frame;
   std::uint64_t blocks = 0;
   for (unsigned c = 0; c < frame.components; ++c) {
-    picture.stride[c] = padded_blocks(frame.width, frame.max_h(), frame.h[c]);
+    const Mcus size = blocks_of(frame, c);
     picture.blocks[c] = static_cast<std::uint32_t>(coefficient_blocks_ + blocks);
-    blocks += std::uint64_t{picture.stride[c]} * padded_blocks(frame.height, frame.max_v(), frame.v[c]);
+    blocks += std::uint64_t{size.wide} * size.high;
   }
-  std::size_t scratch = 0;
+  const std::size_t scans = picture.scans->list.size();
+  std::size_t bytes = 0, scratch = scans * sizeof(ProgressiveScan) + progressive_work_bytes(scans);
   for (const Scan& scan : picture.scans->list) {
-    const std::uint64_t interval = scan.restart_interval;
-    const Mcus mcus = mcus_of(frame, scan);
-    const std::uint64_t segments =
-        interval ? ceil_div<std::uint64_t>(std::uint64_t{mcus.wide} * mcus.high, interval) : 1;
+    const std::uint64_t segments = segments_of(frame, scan);
     if (scan.length > 0x1f000000 || segments > scan.length / 2 + 1)
       return fail_at(Errc::unsupported, scan.offset, "not decoded on the GPU: a scan's size is implausible");
-    scratch = std::max(scratch, segments * (sizeof(Segment) + 8) + unstuffed_bound(scan.length, segments, 8));
+    bytes += scan.length;
+    scratch += segments * sizeof(Segment) + progressive_data_bytes(scan.length, segments);
   }
   // Memory grows with the data, whatever the header says.
   if (blocks > 2 * picture.bytes.size() || coefficient_blocks_ + blocks > 0x40000000)
     return refused(*picture.headers, "it is large for its data");
   picture.coefficient_blocks = blocks;
+  picture.values_bound = progressive_values_bound(blocks, bytes);
+  if (values_bound_ + picture.values_bound > 0xffffffff)
+    return fail(Errc::unsupported, "not decoded on the GPU: the batch is too large");
   picture.scratch = scratch_bytes_;
-  scratch += 8 * blocks;
+  scratch += picture.values_bound * sizeof(std::int16_t);
   coefficient_blocks_ += blocks;
+  values_bound_ += picture.values_bound;
   scratch_bytes_ += (scratch + kAlignment - 1) / kAlignment * kAlignment;
   return {};
-}
-
-bool Batch::decode_coefficients(const Picture& picture, std::byte* coefficients, std::byte* scratch) const {
-  const FrameSize& frame = picture.frame;
-  std::memset(coefficients + 128 * std::size_t{picture.blocks[0]}, 0, 128 * picture.coefficient_blocks);
-  scratch += picture.scratch;
-  auto* known = reinterpret_cast<std::uint64_t*>(scratch);
-  std::memset(known, 0, 8 * picture.coefficient_blocks);
-  scratch += 8 * picture.coefficient_blocks;
-  std::array<CoefficientPlane, 4> planes;
-  for (unsigned c = 0; c < frame.components; ++c)
-    planes[c] = {reinterpret_cast<std::int16_t*>(coefficients) + 64 * std::size_t{picture.blocks[c]},
-                 known + (picture.blocks[c] - picture.blocks[0]),
-                 picture.stride[c],
-                 ceil_div<std::uint32_t>(frame.width * frame.h[c], 8 * frame.max_h()),
-                 ceil_div<std::uint32_t>(frame.height * frame.v[c], 8 * frame.max_v()),
-                 frame.h[c],
-                 frame.v[c]};
-  for (const Scan& header : picture.scans->list) {
-    ProgressiveScan scan;
-    scan.components = header.components;
-    scan.ss = header.ss;
-    scan.se = header.se;
-    scan.ah = header.ah;
-    scan.al = header.al;
-    scan.restart_interval = header.restart_interval;
-    for (unsigned i = 0; i < header.components; ++i) {
-      scan.plane[i] = &planes[header.component[i]];
-      const std::uint16_t table = header.ss == 0 ? header.dc[i] : header.ac[i];
-      if (table == Scan::kNoTable) continue;
-      scan.counts[i] = picture.scans->huffman[table].counts.data();
-      scan.symbols[i] = picture.scans->huffman[table].symbols.data();
-    }
-    const Mcus mcus = mcus_of(frame, header);
-    scan.mcus_wide = mcus.wide;
-    scan.mcus_high = mcus.high;
-    const std::size_t segments = header.restart_interval ? ceil_div(mcus.wide * mcus.high, header.restart_interval) : 1;
-    const std::span<Segment> parts(reinterpret_cast<Segment*>(scratch), segments);
-    std::byte* data = scratch + segments * sizeof(Segment);
-    std::uint32_t subsequences = 0;
-    if (!unstuff(picture.bytes.subspan(header.offset, header.length), 8, parts, data, subsequences) ||
-        !decode_progressive_scan(scan, data, parts, 8))
-      return false;
-  }
-  return true;
 }
 
 // The MCUs of each scan, or component of coefficients, that the job's window needs.
@@ -238,7 +191,7 @@ void Batch::add_tasks(const Picture& picture, std::uint32_t index, const std::ar
   if (!picture.headers->progressive()) return;
   for (std::uint8_t c = 0; c < picture.frame.components; ++c) {
     task.coefficients = picture.blocks[c];
-    task.mcus_per_row = picture.stride[c];
+    task.mcus_per_row = blocks_of(picture.frame, c).wide;
     add_task(picture, task, {&c, 1}, sizes);
   }
 }
@@ -290,7 +243,6 @@ void Batch::add_task(const Picture& picture, UnitTask task, std::span<const std:
                     size.v_expand, size.upsampling};
     planes_ += (std::size_t{job.plane[c].stride} * mcus_high * high + kAlignment - 1) / kAlignment * kAlignment;
   }
-  unit_blocks_ += ceil_div(task.units, kUnitThreads);
   tasks_.push_back(task);
 }
 
@@ -326,19 +278,56 @@ Status Batch::add_job(const DecodeJob& job, std::uint32_t index, bool triangle) 
   }
   jobs_.push_back(out);
   add_tasks(picture, static_cast<std::uint32_t>(jobs_.size() - 1), sizes);
-  const std::size_t across = ceil_div<std::size_t>((out.width + 6) / 4, kTileGroups);
-  pixel_blocks_ += across * ceil_div<std::size_t>(out.height, kTileRows * kRowsAThread);
   return {};
 }
 
-void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
+// Neighbouring scans of about as many bytes a group, so that one is uploaded while the one before is decoded.
+void Batch::make_groups(std::size_t group_bytes) {
+  const std::size_t count = std::clamp<std::size_t>(words_ / group_bytes, 1, kMostGroups);
+  groups_.assign(1, {});
+  std::size_t bytes = 0;
+  for (std::uint32_t s = 0; s < scans_.size(); ++s) {
+    if (bytes >= words_ / count * groups_.size()) groups_.push_back({s, 0, 0, 0});
+    ++groups_.back().scans;
+    bytes += scans_[s].word_bytes;
+  }
+  job_group_.assign(jobs_.size(), 0);
+  for (const UnitTask& task : tasks_) {
+    const std::size_t group = group_of(task);
+    groups_[group].unit_blocks += ceil_div(task.units, kUnitThreads);
+    job_group_[task.job] = std::max(job_group_[task.job], static_cast<std::uint8_t>(group));
+  }
+  for (std::size_t j = 0; j < jobs_.size(); ++j) {
+    const PixelTiles tiles = tiles_of(jobs_[j]);
+    groups_[job_group_[j]].pixel_blocks += tiles.across * tiles.down;
+  }
+  std::uint32_t units = 0, pixels = 0;
+  for (Group& group : groups_) {
+    group.first_unit_block = units;
+    units += group.unit_blocks;
+    group.first_pixel_block = pixels;
+    pixels += group.pixel_blocks;
+  }
+  unit_blocks_ = units;
+  pixel_blocks_ = pixels;
+}
+
+// Ready coefficients go with the first one.
+std::size_t Batch::group_of(const UnitTask& task) const noexcept {
+  std::size_t group = 0;
+  if (task.coefficients == UnitTask::kDecoded)
+    while (task.scan - groups_[group].first_scan >= groups_[group].scans) ++group;
+  return group;
+}
+
+void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_bytes) {
   pictures_.clear();
   scans_.clear();
   tables_.clear();
   jobs_.clear();
   tasks_.clear();
-  entries_ = words_ = planes_ = unit_blocks_ = pixel_blocks_ = entropy_capacity_ = 0;
-  coefficient_blocks_ = scratch_bytes_ = 0;
+  entries_ = words_ = planes_ = entropy_capacity_ = 0;
+  coefficient_blocks_ = values_bound_ = scratch_bytes_ = 0;
   segments_ = subsequences_ = units_ = quant_tables_ = most_pairs_ = 0;
   std::size_t buckets = 16, bytes = 0;
   while (buckets < 2 * jobs.size()) buckets *= 2;
@@ -347,7 +336,7 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
   picture_index_.assign(jobs.size(), kNone);
   for (const DecodeJob& job : jobs) bytes += job.request.bytes.size();
   // Short subsequences for little data, so that there are threads enough.
-  constexpr std::size_t kMuch = std::size_t{4} << 20;
+  constexpr std::size_t kMuch = std::size_t{7} << 20;
   subsequence_bytes_ = bytes > kMuch ? 128 : 64;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const std::size_t known = pictures_.size();
@@ -363,6 +352,7 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle) {
     if (status) picture_index_[i] = index;
     jobs[i].status = std::move(status);
   }
+  make_groups(group_bytes);
   place();
 }
 
@@ -371,15 +361,16 @@ void Batch::place() {
   at_.status = put<std::uint32_t>(position, pictures_.size());
   at_.entries = put<std::uint16_t>(position, entries_);
   at_.tables = put<LookupTable>(position, tables_.size());
-  at_.scans = put<EntropyScan>(position, scans_.size());
-  at_.segments = put<Segment>(position, segments_);
-  at_.entropy_blocks = put<EntropyBlock>(position, entropy_capacity_);
   at_.tasks = put<UnitTask>(position, tasks_.size());
   at_.unit_blocks = put<UnitBlock>(position, unit_blocks_);
   at_.steps = put<Step>(position, 64 * std::size_t{quant_tables_});
   at_.jobs = put<PixelJob>(position, jobs_.size());
   at_.pixel_blocks = put<PixelBlock>(position, pixel_blocks_);
-  at_.coefficients = put<std::byte>(position, 128 * coefficient_blocks_);
+  at_.scans = put<EntropyScan>(position, scans_.size());
+  at_.segments = put<Segment>(position, segments_);
+  at_.entropy_blocks = put<EntropyBlock>(position, entropy_capacity_);
+  at_.sparse = put<SparseBlock>(position, coefficient_blocks_);
+  at_.values = put<std::int16_t>(position, values_bound_);
   at_.words = put<std::byte>(position, words_ + 64);
   upload_bytes_ = position;
   at_.nodes = put<State>(position, kSlots * std::size_t{subsequences_});
@@ -394,169 +385,6 @@ void Batch::place() {
   at_.bases = put<DcSums>(position, subsequences_);
   at_.planes = put<std::byte>(position, planes_ + 16);  // loads of words look a little further
   device_bytes_ = position;
-}
-
-void Batch::fill_pixel_blocks(const PixelJob& job, std::uint32_t index, PixelBlock*& to) noexcept {
-  const std::uint32_t across = ceil_div((job.width + 6) / 4, kTileGroups);
-  const std::uint32_t down = ceil_div(job.height, kTileRows * kRowsAThread);
-  for (std::uint32_t y = 0; y < down; ++y)
-    for (std::uint32_t x = 0; x < across; ++x)
-      *to++ = {index, static_cast<std::uint16_t>(x), static_cast<std::uint16_t>(y)};
-}
-
-void Batch::fill_descriptors(std::byte* host) const {
-  auto* tables = reinterpret_cast<LookupTable*>(host + at_.tables);
-  auto* entries = reinterpret_cast<std::uint16_t*>(host + at_.entries);
-  for (const TablePlan& plan : tables_) {
-    *tables++ = plan.layout;
-    fill_table(plan.table->counts, plan.table->symbols, plan.dc, plan.layout, entries + plan.layout.offset);
-  }
-  if (!jobs_.empty()) std::memcpy(host + at_.jobs, jobs_.data(), jobs_.size() * sizeof(PixelJob));
-  if (!tasks_.empty()) std::memcpy(host + at_.tasks, tasks_.data(), tasks_.size() * sizeof(UnitTask));
-  auto* unit_blocks = reinterpret_cast<UnitBlock*>(host + at_.unit_blocks);
-  for (std::uint32_t t = 0; t < tasks_.size(); ++t)
-    for (std::uint32_t first = 0; first < tasks_[t].units; first += kUnitThreads) *unit_blocks++ = {t, first};
-  auto* pixel_blocks = reinterpret_cast<PixelBlock*>(host + at_.pixel_blocks);
-  for (std::uint32_t j = 0; j < jobs_.size(); ++j) fill_pixel_blocks(jobs_[j], j, pixel_blocks);
-  auto* steps = reinterpret_cast<Step*>(host + at_.steps);
-  for (const Picture& picture : pictures_) {
-    if (picture.failed) continue;
-    for (unsigned c = 0; c < 4; ++c)
-      for (unsigned k = 0; k < 64; ++k) {
-        const std::uint8_t natural = kNaturalOrder[k];
-        steps[64 * (picture.quant + c) + k] = {transposed(natural), picture.scans->quant[c].values[natural]};
-      }
-  }
-}
-
-// Un-stuffs one scan; by all threads where there is an executor.
-void Batch::fill_scan(std::size_t index, const Memory& memory, Executor* executor) {
-  ScanPlan& plan = scans_[index];
-  EntropyScan& scan = plan.scan;
-  const std::span<Segment> segments(reinterpret_cast<Segment*>(memory.host + at_.segments) + scan.segment,
-                                    scan.segments);
-  const ByteSpan data = pictures_[plan.picture].bytes.subspan(plan.header->offset, plan.header->length);
-  std::byte* to = memory.host + at_.words + std::size_t{4} * scan.word;
-  const bool good =
-      (executor && parallel_unstuff_.run(data, subsequence_bytes_, segments, to, scan.subsequences, *executor)) ||
-      unstuff(data, subsequence_bytes_, segments, to, scan.subsequences);
-  if (good) return;
-  scan.subsequences = 0;
-  memory.reported[plan.picture] = kTooShort;
-}
-
-// Un-stuffs all scans and hands them to the sink in a few parts, so that the upload of one goes on beside the next.
-void Batch::fill_words(const Memory& memory, Executor& executor, UploadSink& sink) {
-  constexpr std::size_t kLarge = std::size_t{192} << 10, kPart = std::size_t{6} << 20;
-  const bool few = scans_.size() < executor.concurrency();
-  bool described = false;
-  std::size_t first = 0;
-  while (first < scans_.size()) {
-    if (few && scans_[first].header->length >= kLarge) {
-      fill_scan(first, memory, &executor);
-      sink.ready(at_.words + std::size_t{4} * scans_[first].scan.word, scans_[first].word_bytes);
-      ++first;
-      continue;
-    }
-    std::size_t end = first, bytes = 0;
-    while (end < scans_.size() && bytes < kPart && !(few && scans_[end].header->length >= kLarge))
-      bytes += scans_[end++].word_bytes;
-    // The descriptors are written by the way.
-    const std::size_t more = described ? 0 : 1;
-    executor.for_each(end - first + more, [&](std::size_t i) {
-      if (i < more)
-        fill_descriptors(memory.host);
-      else
-        fill_scan(first + i - more, memory, nullptr);
-    });
-    described = true;
-    sink.ready(at_.words + std::size_t{4} * scans_[first].scan.word, bytes);
-    first = end;
-  }
-  if (!described) fill_descriptors(memory.host);
-}
-
-BatchView Batch::fill(const Memory& memory, Executor& executor, UploadSink& sink) {
-  std::memset(memory.reported, 0, pictures_.size() * sizeof *memory.reported);
-  if (coefficient_blocks_) {
-    executor.for_each(pictures_.size(), [&](std::size_t i) {
-      const Picture& picture = pictures_[i];
-      if (picture.failed || !picture.headers->progressive()) return;
-      if (!decode_coefficients(picture, memory.host + at_.coefficients, memory.scratch)) memory.reported[i] = kBadCode;
-    });
-    sink.ready(at_.coefficients, 128 * coefficient_blocks_);
-  }
-  fill_words(memory, executor, sink);
-  std::memcpy(memory.host + at_.status, memory.reported, pictures_.size() * sizeof *memory.reported);
-  auto* scans = reinterpret_cast<EntropyScan*>(memory.host + at_.scans);
-  auto* blocks = reinterpret_cast<EntropyBlock*>(memory.host + at_.entropy_blocks);
-  std::uint32_t count = 0;
-  for (std::uint32_t s = 0; s < scans_.size(); ++s) {
-    EntropyScan& scan = scans_[s].scan;
-    scan.block = count;
-    for (std::uint32_t first = 0; first < scan.subsequences; first += kOwnColumns) blocks[count++] = {s, first};
-    scan.blocks = count - scan.block;
-    scans[s] = scan;
-  }
-  sink.ready(0, at_.coefficients);
-  BatchView out = view(memory.device);
-  out.entropy_block_count = count;
-  out.reported = memory.reported;
-  return out;
-}
-
-BatchView Batch::view(std::byte* device) const noexcept {
-  const auto in = [&](std::size_t offset) { return device + offset; };
-  BatchView view{};
-  view.subsequence_bits = 8 * subsequence_bytes_;
-  view.unit_block_count = static_cast<std::uint32_t>(unit_blocks_);
-  view.pixel_block_count = static_cast<std::uint32_t>(pixel_blocks_);
-  view.scan_count = static_cast<std::uint32_t>(scans_.size());
-  for (const PixelJob& job : jobs_) (job.storing == Storing::bytes ? view.some_bytes : view.some_converted) = true;
-  view.most_pairs = most_pairs_;
-  view.words = reinterpret_cast<const std::uint32_t*>(in(at_.words));
-  view.entries = reinterpret_cast<const std::uint16_t*>(in(at_.entries));
-  view.tables = reinterpret_cast<const LookupTable*>(in(at_.tables));
-  view.scans = reinterpret_cast<const EntropyScan*>(in(at_.scans));
-  view.segments = reinterpret_cast<const Segment*>(in(at_.segments));
-  view.entropy_blocks = reinterpret_cast<const EntropyBlock*>(in(at_.entropy_blocks));
-  view.tasks = reinterpret_cast<const UnitTask*>(in(at_.tasks));
-  view.unit_blocks = reinterpret_cast<const UnitBlock*>(in(at_.unit_blocks));
-  view.coefficients = reinterpret_cast<const std::int16_t*>(in(at_.coefficients));
-  view.steps = reinterpret_cast<const Step*>(in(at_.steps));
-  view.jobs = reinterpret_cast<const PixelJob*>(in(at_.jobs));
-  view.pixel_blocks = reinterpret_cast<const PixelBlock*>(in(at_.pixel_blocks));
-  view.status = reinterpret_cast<std::uint32_t*>(in(at_.status));
-  view.nodes = reinterpret_cast<State*>(in(at_.nodes));
-  view.counts = reinterpret_cast<std::uint16_t*>(in(at_.counts));
-  view.links = reinterpret_cast<Links*>(in(at_.links));
-  view.used = reinterpret_cast<std::uint8_t*>(in(at_.used));
-  view.entry_nodes = reinterpret_cast<State*>(in(at_.entry_nodes));
-  view.paths = reinterpret_cast<BlockPath*>(in(at_.paths));
-  view.states = reinterpret_cast<State*>(in(at_.states));
-  view.units = reinterpret_cast<UnitStart*>(in(at_.units));
-  view.sums = reinterpret_cast<DcSums*>(in(at_.sums));
-  view.bases = reinterpret_cast<DcSums*>(in(at_.bases));
-  view.planes = reinterpret_cast<std::uint8_t*>(in(at_.planes));
-  return view;
-}
-
-void Batch::finish(std::span<DecodeJob> jobs, const std::uint32_t* reported) const {
-  static constexpr const char* kReasons[] = {"",
-                                             "it does not synchronise",
-                                             "there is a code that is none",
-                                             "a data unit has too many coefficients",
-                                             "data are missing",
-                                             "there are surplus data before a restart marker"};
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (picture_index_[i] == kNone) continue;
-    const std::uint32_t what = reported[picture_index_[i]];
-    if (what == kGood)
-      jobs[i].wrote = true;
-    else
-      jobs[i].status = fail_at(Errc::unsupported, pictures_[picture_index_[i]].scans->list[0].offset,
-                               "not decoded on the GPU: %s", kReasons[what]);
-  }
 }
 
 }  // namespace restride::cuda::jpeg

@@ -44,9 +44,22 @@ struct PixelBlock {
   std::uint16_t tile_x, tile_y;
 };
 
+// Of a job, each for a block of threads.
+struct PixelTiles {
+  std::uint32_t across, down;
+};
+RESTRIDE_HD inline PixelTiles tiles_of(const PixelJob& job) noexcept {
+  constexpr std::uint32_t kWide = kTileGroups, kHigh = kTileRows * kRowsAThread;
+  return {((job.width + 6) / 4 + kWide - 1) / kWide, (job.height + kHigh - 1) / kHigh};
+}
+
 struct BatchView {
-  std::uint32_t subsequence_bits, scan_count;
-  std::uint32_t entropy_block_count, unit_block_count, pixel_block_count;
+  std::uint32_t subsequence_bits;
+  // The group's part of what follows.
+  std::uint32_t scan_first, scan_count;
+  std::uint32_t entropy_block_first, entropy_block_count;
+  std::uint32_t unit_block_first, unit_block_count;
+  std::uint32_t pixel_block_first, pixel_block_count;
   bool some_bytes, some_converted;  // kinds of storing among the jobs
   std::uint32_t most_pairs;         // of tables, in any scan
   // Uploaded.
@@ -59,7 +72,8 @@ struct BatchView {
   const UnitTask* tasks;
   const UnitBlock* unit_blocks;
   const Step* steps;
-  const std::int16_t* coefficients;
+  const SparseBlock* sparse;
+  const std::int16_t* values;
   const PixelJob* jobs;
   const PixelBlock* pixel_blocks;
   std::uint32_t* status;  // by picture; zeros at first
@@ -245,7 +259,8 @@ RESTRIDE_HD inline unsigned walk_into(const BatchView& batch, const ScanReader& 
 template <class LinksOf>
 RESTRIDE_HD inline void find_path(const BatchView& batch, const ScanReader& reader, LinksOf&& links) noexcept {
   const EntropyScan& scan = reader.scan;
-  unsigned walks_left = 16;  // these are slow: what needs more is left to the CPU
+  if (scan.blocks == 0) batch.report(scan.picture, kTooShort);  // its data could not be used
+  unsigned walks_left = 16;                                     // these are slow: what needs more is left to the CPU
   unsigned entry = 0;
   for (std::uint32_t b = scan.block; b < scan.block + scan.blocks; ++b) {
     BlockPath& path = batch.paths[b];
@@ -315,12 +330,12 @@ RESTRIDE_HD inline void reconstruct_unit(const BatchView& batch, const UnitTask&
   const Plane& plane = batch.jobs[task.job].plane[component];
   if (place.block_x * plane.block >= plane.width || place.block_y * plane.block >= plane.height) return;
   steps += 64 * component;
+  for (int k = 0; k < 32; ++k) reinterpret_cast<std::uint32_t*>(c)[k] = 0;
   if (task.coefficients != UnitTask::kDecoded) {
-    const std::int16_t* from = batch.coefficients + 64 * (std::size_t{task.coefficients} + place.unit);
-    unit_to_plane(load_unit(from, steps, c), plane, place, batch.planes);
+    const SparseBlock block = batch.sparse[std::size_t{task.coefficients} + place.unit];
+    unit_to_plane(load_unit(block, batch.values + task.values, steps, c), plane, place, batch.planes);
     return;
   }
-  for (int k = 0; k < 32; ++k) reinterpret_cast<std::uint32_t*>(c)[k] = 0;
   const UnitStart start = batch.units[scan.unit + place.unit];
   const DcSums& base = batch.bases[scan.subsequence + start.bit / batch.subsequence_bits];
   const Unit unit = decode_unit(reader, start, base.of[scan.predictor(place.in_mcu)], place.in_mcu, steps, c);

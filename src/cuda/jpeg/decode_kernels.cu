@@ -78,13 +78,13 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
   __shared__ __align__(16) unsigned char track_memory[sizeof(BlockTracks)];
   __shared__ OpenNode queue[kEntropyThreads];
   __shared__ unsigned queued[2];
-  __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
+  __shared__ __align__(16) unsigned char warp_memory[kWarps * sizeof(Links)];
   auto& tracks = *reinterpret_cast<BlockTracks*>(track_memory);
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
   const unsigned thread = threadIdx.x;
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   if (thread == 0) {
     scan = batch.scans[block.scan];
     queued[0] = 0;
@@ -110,11 +110,12 @@ __global__ void __launch_bounds__(kEntropyThreads) synchronize_kernel(const __gr
     active = thread < count;
     if (active) open = queue[thread];
   }
-  keep_column(batch, scan, block, blockIdx.x, thread, tracks);
+  const std::uint32_t b = batch.entropy_block_first + blockIdx.x;
+  keep_column(batch, scan, block, b, thread, tracks);
   const bool own = thread >= kHalo && block.first + thread - kHalo < scan.subsequences;
   const Links through = prefix(own ? tracks.links[thread] : Links::identity(), Links::identity(),
                                reinterpret_cast<Links*>(warp_memory), LinksThen{});
-  if (thread == kEntropyThreads - 1) batch.paths[blockIdx.x].through = through;
+  if (thread == kEntropyThreads - 1) batch.paths[b].through = through;
 }
 
 constexpr unsigned kPathThreads = 128;
@@ -123,8 +124,8 @@ constexpr unsigned kPathThreads = 128;
 __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constant__ BatchView batch) {
   constexpr unsigned kKept = 2048;
   __shared__ std::uint64_t kept[kKept];
-  const EntropyScan& scan = batch.scans[blockIdx.x];
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  const EntropyScan& scan = batch.scans[batch.scan_first + blockIdx.x];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
   for (unsigned i = threadIdx.x; i < scan.blocks && i < kKept; i += kPathThreads)
@@ -138,11 +139,12 @@ __global__ void __launch_bounds__(kPathThreads) path_kernel(const __grid_constan
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_constant__ BatchView batch) {
-  __shared__ unsigned char warp_memory[kWarps * sizeof(Links)];
+  __shared__ __align__(16) unsigned char warp_memory[kWarps * sizeof(Links)];
   __shared__ std::uint64_t through[kEntropyThreads];
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   const EntropyScan& scan = batch.scans[block.scan];
-  const std::uint32_t entry = batch.paths[blockIdx.x].entry, from = batch.paths[blockIdx.x].from;
+  const BlockPath& path = batch.paths[batch.entropy_block_first + blockIdx.x];
+  const std::uint32_t entry = path.entry, from = path.from;
   const std::uint32_t s = block.first + threadIdx.x;
   const bool own = threadIdx.x >= from && threadIdx.x < kOwnColumns && s < scan.subsequences;
   const Links links = own ? batch.links[scan.subsequence + s] : Links::identity();
@@ -153,10 +155,10 @@ __global__ void __launch_bounds__(kEntropyThreads) settle_kernel(const __grid_co
 
 __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_constant__ BatchView batch) {
   __shared__ EntropyScan scan;
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<true> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                   reinterpret_cast<LongCodes*>(long_memory)};
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   __shared__ bool good;
   __shared__ DcSums sums[kEntropyThreads];
   if (threadIdx.x == 0) {
@@ -175,7 +177,7 @@ __global__ void __launch_bounds__(kEntropyThreads) index_kernel(const __grid_con
 }
 
 __global__ void __launch_bounds__(kEntropyThreads) dc_kernel(const __grid_constant__ BatchView batch) {
-  const EntropyBlock block = batch.entropy_blocks[blockIdx.x];
+  const EntropyBlock block = batch.entropy_blocks[batch.entropy_block_first + blockIdx.x];
   const EntropyScan& scan = batch.scans[block.scan];
   const Place place = own_place(batch, scan, block);
   const auto* sums = reinterpret_cast<const uint2*>(batch.sums + scan.subsequence);
@@ -188,10 +190,10 @@ __global__ void __launch_bounds__(kUnitThreads) unit_kernel(const __grid_constan
   __shared__ UnitTask task;
   __shared__ Step steps[4 * 64];
   __shared__ std::uint32_t work[kUnitThreads * kUnitPitch / 2];
-  __shared__ unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
+  __shared__ __align__(16) unsigned char long_memory[2 * kMaxPairs * sizeof(LongCodes)];
   const SharedTables<false> tables{reinterpret_cast<std::uint16_t*>(dynamic_memory),
                                    reinterpret_cast<LongCodes*>(long_memory)};
-  const UnitBlock block = batch.unit_blocks[blockIdx.x];
+  const UnitBlock block = batch.unit_blocks[batch.unit_block_first + blockIdx.x];
   if (threadIdx.x == 0) {
     task = batch.tasks[block.task];
     if (task.coefficients == UnitTask::kDecoded) scan = batch.scans[task.scan];
@@ -211,7 +213,7 @@ __global__ void __launch_bounds__(kTileGroups* kTileRows, kStoring == Storing::b
   __shared__ PixelJob job;
   constexpr unsigned kJobWords = sizeof(PixelJob) / 4;
   static_assert(sizeof(PixelJob) % 4 == 0);
-  const PixelBlock block = batch.pixel_blocks[blockIdx.x];
+  const PixelBlock block = batch.pixel_blocks[batch.pixel_block_first + blockIdx.x];
   const unsigned thread = threadIdx.y * kTileGroups + threadIdx.x;
   if (thread < kJobWords)
     reinterpret_cast<std::uint32_t*>(&job)[thread] =
@@ -234,10 +236,10 @@ cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
         result = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
     if (result != cudaSuccess) return result;
   }
-  if (batch.entropy_block_count) {
-    const unsigned blocks = batch.entropy_block_count;
-    synchronize_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
-    path_kernel<<<batch.scan_count, kPathThreads, with_strides, stream>>>(batch);
+  const unsigned blocks = batch.entropy_block_count;
+  if (blocks) synchronize_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
+  if (batch.scan_count) path_kernel<<<batch.scan_count, kPathThreads, with_strides, stream>>>(batch);
+  if (blocks) {
     settle_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
     index_kernel<<<blocks, kEntropyThreads, with_strides, stream>>>(batch);
     dc_kernel<<<blocks, kEntropyThreads, 0, stream>>>(batch);
@@ -248,6 +250,7 @@ cudaError_t launch_decoding(const BatchView& batch, cudaStream_t stream) {
 
 cudaError_t launch_storing(const BatchView& batch, cudaStream_t stream) {
   const dim3 threads(kTileGroups, kTileRows);
+  if (batch.pixel_block_count == 0) return cudaSuccess;
   if (batch.some_bytes) pixel_kernel<Storing::bytes><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
   if (batch.some_converted) pixel_kernel<Storing::converted><<<batch.pixel_block_count, threads, 0, stream>>>(batch);
   return cudaGetLastError();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda/jpeg/plan.h"
 
+#include <algorithm>
+
 #include "base/error_util.h"
 #include "coding/jpeg/progressive.h"
 
@@ -49,19 +51,32 @@ Error refused(const Headers& headers, const char* why) {
   return fail_at(Errc::unsupported, headers.frame_offset, "not decoded on the GPU: %s", why);
 }
 
+Mcus blocks_of(const FrameSize& frame, unsigned component) noexcept {
+  return {ceil_div<std::uint32_t>(frame.width * frame.h[component], 8 * frame.max_h()),
+          ceil_div<std::uint32_t>(frame.height * frame.v[component], 8 * frame.max_v())};
+}
+
 Mcus mcus_of(const FrameSize& frame, const Scan& scan) noexcept {
-  const unsigned c = scan.component[0];
-  const unsigned h = scan.components > 1 ? 1 : frame.h[c], v = scan.components > 1 ? 1 : frame.v[c];
-  return {ceil_div<std::uint32_t>(frame.width * h, 8 * frame.max_h()),
-          ceil_div<std::uint32_t>(frame.height * v, 8 * frame.max_v())};
+  if (scan.components == 1) return blocks_of(frame, scan.component[0]);
+  return {ceil_div<std::uint32_t>(frame.width, 8 * frame.max_h()),
+          ceil_div<std::uint32_t>(frame.height, 8 * frame.max_v())};
+}
+
+std::uint64_t segments_of(const FrameSize& frame, const Scan& scan) noexcept {
+  const Mcus size = mcus_of(frame, scan);
+  const std::uint64_t mcus = std::uint64_t{size.wide} * size.high, interval = scan.restart_interval;
+  return interval ? ceil_div<std::uint64_t>(mcus, interval) : 1;
 }
 
 namespace {
+
+constexpr std::size_t kMostScans = 64;  // each takes tables; encoders write about ten
 
 // Every component in exactly one sequential scan of good form, or in a full progression of scans.
 Status check_scans(const Headers& headers, const Scans& scans) {
   if (scans.odd) return refused(headers, "its headers are unusual");
   if (!headers.single_scan() && !scans.ended) return refused(headers, "its last scan has no end");
+  if (scans.list.size() > kMostScans) return refused(headers, "its scans are too many");
   std::array<Accuracy, 4> accuracy;
   for (Accuracy& of : accuracy) of.missing.fill(Accuracy::kUnseen);
   for (const Scan& scan : scans.list) {
@@ -110,8 +125,10 @@ Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
                  native.color,
                  8};
   plan.scratch = request.bytes.size() + request.bytes.size() / 8;  // pinned
-  if (headers.progressive())
-    plan.scratch += (std::size_t{stored.width} + 32) * (stored.height + 32) * headers.components * 2;
+  if (headers.progressive()) {
+    const std::size_t samples = (std::size_t{stored.width} + 32) * (stored.height + 32) * headers.components;
+    plan.scratch += samples / 4 + 2 * std::min(2 * samples, 8 * request.bytes.size());
+  }
   plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3 : 1);
   // The fixed cost of a batch is about that of so many pixels on one CPU thread, sending them to the device included.
   constexpr double kFewPixels = 25000;

@@ -34,6 +34,10 @@ struct Mcus {
   std::uint32_t wide, high;
 };
 Mcus mcus_of(const FrameSize& frame, const Scan& scan) noexcept;
+// Blocks of a component, in a row and a column, without those that only fill up MCUs.
+Mcus blocks_of(const FrameSize& frame, unsigned component) noexcept;
+// Runs between restart markers that a scan has.
+std::uint64_t segments_of(const FrameSize& frame, const Scan& scan) noexcept;
 
 // `unsupported`, with the reason: the next decoder is asked.
 Error refused(const Headers& headers, const char* why);

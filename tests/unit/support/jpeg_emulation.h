@@ -18,7 +18,7 @@ inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::
                                 EmulationCounts& counts) {
   using namespace cuda::jpeg;
   const auto tracks = std::make_unique<BlockTracks>();
-  for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
+  for (std::uint32_t b = batch.entropy_block_first; b < batch.entropy_block_first + batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
     tables.load(batch, scan, 0, 1);
@@ -37,12 +37,12 @@ inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::
     }
     batch.paths[b].through = through;
   }
-  for (std::uint32_t s = 0; s < batch.scan_count; ++s) {
+  for (std::uint32_t s = batch.scan_first; s < batch.scan_first + batch.scan_count; ++s) {
     const EntropyScan& scan = batch.scans[s];
     tables.load(batch, scan, 0, 1);
     find_path(batch, tables.reader(batch, scan), [&](std::uint32_t b) { return block_links(batch, scan, b); });
   }
-  for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
+  for (std::uint32_t b = batch.entropy_block_first; b < batch.entropy_block_first + batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
     unsigned slot = batch.paths[b].entry;
@@ -54,7 +54,8 @@ inline void synchronize_on_host(const cuda::jpeg::BatchView& batch, const cuda::
   }
 }
 
-inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& counts) {
+// A group, from un-stuffed data to component planes.
+inline void decode_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& counts) {
   using namespace cuda::jpeg;
   const auto entries = std::make_unique<std::uint16_t[]>(SharedTables<true>::room(kMaxPairs) + 8);
   LongCodes longs[2 * kMaxPairs];
@@ -62,7 +63,7 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
   const SharedTables<true> tables{aligned, longs};
   const SharedTables<false> unit_tables{aligned, longs};
   synchronize_on_host(batch, tables, counts);
-  for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
+  for (std::uint32_t b = batch.entropy_block_first; b < batch.entropy_block_first + batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
     tables.load(batch, scan, 0, 1);
@@ -77,7 +78,7 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
       index_subsequence(batch, tables.reader(batch, scan), place, before, sums);
     }
   }
-  for (std::uint32_t b = 0; b < batch.entropy_block_count; ++b) {
+  for (std::uint32_t b = batch.entropy_block_first; b < batch.entropy_block_first + batch.entropy_block_count; ++b) {
     const EntropyBlock block = batch.entropy_blocks[b];
     const EntropyScan& scan = batch.scans[block.scan];
     for (unsigned t = 0; t < kOwnColumns; ++t) {
@@ -90,7 +91,7 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
     }
   }
   std::vector<std::int16_t> work(kUnitPitch);
-  for (std::uint32_t b = 0; b < batch.unit_block_count; ++b) {
+  for (std::uint32_t b = batch.unit_block_first; b < batch.unit_block_first + batch.unit_block_count; ++b) {
     const UnitTask& task = batch.tasks[batch.unit_blocks[b].task];
     if (batch.status[task.picture] != kGood) continue;
     if (task.coefficients == UnitTask::kDecoded) unit_tables.load(batch, batch.scans[task.scan], 0, 1);
@@ -98,7 +99,12 @@ inline void run_on_host(const cuda::jpeg::BatchView& batch, EmulationCounts& cou
       reconstruct_unit(batch, task, unit_tables.reader(batch, batch.scans[task.scan]), batch.unit_blocks[b].first + t,
                        batch.steps + 64 * task.quant, work.data());
   }
-  for (std::uint32_t b = 0; b < batch.pixel_block_count; ++b)
+}
+
+// A group, from planes to targets.
+inline void store_on_host(const cuda::jpeg::BatchView& batch) {
+  using namespace cuda::jpeg;
+  for (std::uint32_t b = batch.pixel_block_first; b < batch.pixel_block_first + batch.pixel_block_count; ++b)
     for (unsigned y = 0; y < kTileRows; ++y)
       for (unsigned x = 0; x < kTileGroups; ++x) {
         const PixelBlock& block = batch.pixel_blocks[b];
