@@ -39,8 +39,8 @@ class HuffmanMaker {
     unsigned nodes = kSymbols;
     for (unsigned merged = 0; merged < kSymbols - 1; ++merged) {
       const unsigned rarest = least(group, kSymbols), next = least(group, rarest);
-      if (next == kSymbols) break;
       group.wait();  // all have read
+      if (next == kSymbols) break;
       if (group.lane == 0) {
         parent_[node_[rarest]] = parent_[node_[next]] = static_cast<std::uint16_t>(nodes);
         node_[rarest] = static_cast<std::uint16_t>(nodes);

@@ -21,6 +21,21 @@ std::size_t put(std::size_t& position, std::size_t count) noexcept {
   return at;
 }
 
+// What is parsed of a stream lies here and there in memory: for later jobs, it is asked for in time, step by step.
+void fetch_ahead(std::span<const DecodeJob> jobs, std::size_t i) noexcept {
+  if (i + 6 < jobs.size()) __builtin_prefetch(jobs[i + 6].request.stream);
+  if (i + 4 < jobs.size()) {
+    const auto* headers = reinterpret_cast<const char*>(jobs[i + 4].request.stream->detail.get());
+    for (std::size_t at = 0; at < sizeof(Headers); at += 64) __builtin_prefetch(headers + at);
+  }
+  if (i + 2 < jobs.size()) {
+    const Headers& headers = headers_of(*jobs[i + 2].request.stream);
+    __builtin_prefetch(headers.first.list.data());
+    const auto* tables = reinterpret_cast<const char*>(headers.first.huffman.data());
+    for (std::size_t at = 0; at < 4 * sizeof(HuffmanTable); at += 64) __builtin_prefetch(tables + at);
+  }
+}
+
 }  // namespace
 
 // Index of the request's stream among the pictures; a new one if need be.
@@ -71,7 +86,7 @@ Status Batch::use_table(const HuffmanTable& table, bool dc, std::uint32_t& index
   checked.layout.offset = static_cast<std::uint32_t>(entries_);
   entries_ += (checked.entries() + 7) / 8 * 8;
   table_buckets_[slot] = index = static_cast<std::uint32_t>(tables_.size());
-  tables_.push_back({&table, checked.layout, dc});
+  tables_.push_back({&table, checked.layout, slot, dc});
   return {};
 }
 
@@ -323,6 +338,7 @@ std::size_t Batch::group_of(const UnitTask& task) const noexcept {
 void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_bytes) {
   pictures_.clear();
   scans_.clear();
+  for (const TablePlan& table : tables_) table_buckets_[table.slot] = kNone;
   tables_.clear();
   jobs_.clear();
   tasks_.clear();
@@ -332,13 +348,14 @@ void Batch::lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_
   std::size_t buckets = 16, bytes = 0;
   while (buckets < 2 * jobs.size()) buckets *= 2;
   buckets_.assign(buckets, kNone);
-  table_buckets_.assign(64 * buckets, kNone);
+  if (table_buckets_.size() < 64 * buckets) table_buckets_.assign(64 * buckets, kNone);
   picture_index_.assign(jobs.size(), kNone);
   for (const DecodeJob& job : jobs) bytes += job.request.bytes.size();
   // Short subsequences for little data, so that there are threads enough.
   constexpr std::size_t kMuch = std::size_t{7} << 20;
   subsequence_bytes_ = bytes > kMuch ? 128 : 64;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
+    fetch_ahead(jobs, i);
     const std::size_t known = pictures_.size();
     const std::uint32_t index = picture_of(jobs[i].request);
     Status status;

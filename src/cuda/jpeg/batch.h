@@ -89,6 +89,7 @@ class Batch {
   struct TablePlan {
     const HuffmanTable* table;
     LookupTable layout;
+    std::size_t slot;  // of table_buckets_
     bool dc;
   };
   struct Offsets {
