@@ -416,7 +416,9 @@ void time_case(const std::string& name, const std::vector<File>& files, std::siz
     auto start = Clock::now();
     batch.lay_out(work.jobs, true);
     if (i >= 4) lay_out.push_back(ms_since(start));
-    if (!pinned) (void)cudaHostAlloc(&pinned, batch.upload_bytes() + 4 * count + 1024 + batch.scratch_bytes(), 0);
+    if (!pinned)
+      (void)cudaHostAlloc(
+          &pinned, batch.upload_bytes() + 4 * count + 1024 + batch.scratch_bytes(device().pool.concurrency()), 0);
     auto* host = static_cast<std::byte*>(pinned);
     auto* reported = reinterpret_cast<std::uint32_t*>(host + (batch.upload_bytes() + 255) / 256 * 256);
     start = Clock::now();

@@ -502,8 +502,9 @@ std::size_t progressive_values_bound(std::size_t blocks, std::size_t bytes) noex
 }
 
 std::ptrdiff_t decode_progressive(std::span<const SparsePlane> planes, std::span<const ProgressiveScan> scans,
-                                  std::byte* work, std::span<std::int16_t> values) noexcept {
-  static const DecodeAc decode_ac = best_decode_ac();
+                                  std::byte* work, std::span<std::int16_t> values, Instructions instructions) noexcept {
+  static const DecodeAc best = best_decode_ac();
+  const DecodeAc decode_component = instructions == Instructions::best ? best : decode_ac<Plain>;
   auto* const progress = reinterpret_cast<Progress*>(work);
   auto* const chosen = reinterpret_cast<Progress**>(progress + scans.size());
   for (const SparsePlane& plane : planes)
@@ -517,7 +518,7 @@ std::ptrdiff_t decode_progressive(std::span<const SparsePlane> planes, std::span
     std::size_t n = 0;
     for (std::size_t s = 0; s < scans.size(); ++s)
       if (scans[s].ss > 0 && scans[s].component[0] == c) chosen[n++] = progress + s;
-    if (!decode_ac(planes[c], {chosen, n}, values, used)) return -1;
+    if (!decode_component(planes[c], {chosen, n}, values, used)) return -1;
   }
   return static_cast<std::ptrdiff_t>(used);
 }

@@ -56,8 +56,10 @@ std::size_t progressive_values_bound(std::size_t blocks, std::size_t bytes) noex
 
 // Decodes scans that follow each other as Accuracy::refine() has it. `work`: progressive_work_bytes() bytes, aligned to
 // 8; `values`: room for progressive_values_bound(). Returns the number of values; -1: something is wrong with the data,
-// or might be.
+// or might be. `instructions`: plain ones are the judge of the best that the processor has.
+enum class Instructions : std::uint8_t { best, plain };
 std::ptrdiff_t decode_progressive(std::span<const SparsePlane> planes, std::span<const ProgressiveScan> scans,
-                                  std::byte* work, std::span<std::int16_t> values) noexcept;
+                                  std::byte* work, std::span<std::int16_t> values,
+                                  Instructions instructions = Instructions::best) noexcept;
 
 }  // namespace restride::jpeg

@@ -46,20 +46,8 @@ std::uint32_t Batch::picture_of(const DecodeRequest& request) {
   if (buckets_[slot] == kNone) {
     buckets_[slot] = static_cast<std::uint32_t>(pictures_.size());
     const Headers& headers = headers_of(*request.stream);
-    pictures_.push_back({request.stream,
-                         &headers,
-                         &headers.scans(request.bytes),
-                         request.bytes,
-                         frame_of(headers, request.info().spec),
-                         0,
-                         0,
-                         0,
-                         false,
-                         {},
-                         0,
-                         0,
-                         0,
-                         0});
+    pictures_.push_back({request.stream, &headers, &headers.scans(request.bytes), request.bytes,
+                         frame_of(headers, request.info().spec)});
   }
   return buckets_[slot];
 }
@@ -183,11 +171,10 @@ Status Batch::add_coefficients(Picture& picture) {
   picture.values_bound = progressive_values_bound(blocks, bytes);
   if (values_bound_ + picture.values_bound > 0xffffffff)
     return fail(Errc::unsupported, "not decoded on the GPU: the batch is too large");
-  picture.scratch = scratch_bytes_;
   scratch += picture.values_bound * sizeof(std::int16_t);
   coefficient_blocks_ += blocks;
   values_bound_ += picture.values_bound;
-  scratch_bytes_ += (scratch + kAlignment - 1) / kAlignment * kAlignment;
+  scratch_bytes_ = std::max(scratch_bytes_, (scratch + kAlignment - 1) / kAlignment * kAlignment);
   return {};
 }
 

@@ -31,14 +31,15 @@ class UploadSink {
 // Reused from call to call: its vectors keep their capacity.
 class Batch {
  public:
-  static constexpr std::size_t kGroupBytes = std::size_t{5} << 20, kMostGroups = 4;
+  static constexpr std::size_t kGroupBytes = std::size_t{5} << 19, kMostGroups = 4;
 
   // Lays the batch out. Jobs that cannot be done get a status and are left out. `triangle`: interpolate chroma.
   // `group_bytes`: data are decoded in groups of about so much, or a few larger ones.
   void lay_out(std::span<DecodeJob> jobs, bool triangle, std::size_t group_bytes = kGroupBytes);
   std::size_t upload_bytes() const noexcept { return upload_bytes_; }
-  std::size_t device_bytes() const noexcept { return device_bytes_; }    // with the upload
-  std::size_t scratch_bytes() const noexcept { return scratch_bytes_; }  // of host memory, for fill()
+  std::size_t device_bytes() const noexcept { return device_bytes_; }  // with the upload
+  // Of host memory, for fill() with an executor of so many threads.
+  std::size_t scratch_bytes(unsigned threads) const noexcept { return threads * scratch_bytes_; }
   std::size_t pictures() const noexcept { return pictures_.size(); }
   std::size_t groups() const noexcept { return groups_.size(); }
   bool empty() const noexcept { return tasks_.empty(); }
@@ -63,15 +64,14 @@ class Batch {
     const Scans* scans;
     ByteSpan bytes;
     FrameSize frame;
-    std::uint32_t first_scan, scans_used;  // of scans_
-    std::uint32_t quant;                   // its first table of steps
-    bool failed;
+    std::uint32_t first_scan = 0, scans_used = 0;  // of scans_
+    std::uint32_t quant = 0;                       // its first table of steps
+    bool failed = false;
     // Progressive pictures:
-    std::array<std::uint32_t, 4> blocks;  // first block of coefficients, by component
-    std::size_t coefficient_blocks;       // in all
-    std::size_t values_bound;             // of their values' number
-    std::size_t scratch;                  // offset
-    std::uint32_t values;                 // where values start
+    std::array<std::uint32_t, 4> blocks{};  // first block of coefficients, by component
+    std::size_t coefficient_blocks = 0;     // in all
+    std::size_t values_bound = 0;           // of their values' number
+    std::uint32_t values = 0;               // where values start
   };
   struct ScanPlan {
     EntropyScan scan;
@@ -102,7 +102,8 @@ class Batch {
   Status add_scan(Picture& picture, std::uint32_t index, const Scan& header);
   Status use_table(const HuffmanTable& table, bool dc, std::uint32_t& index);
   Status add_coefficients(Picture& picture);
-  bool decode_coefficients(Picture& picture, const Memory& memory, std::atomic<std::size_t>& used) const;
+  bool decode_coefficients(Picture& picture, const Memory& memory, std::byte* scratch,
+                           std::atomic<std::size_t>& used) const;
   void fill_coefficients(const Memory& memory, Executor& executor, UploadSink& sink);
   Status add_job(const DecodeJob& job, std::uint32_t picture, bool triangle);
   void add_tasks(const Picture& picture, std::uint32_t job, const std::array<ComponentSize, 4>& sizes);
@@ -134,7 +135,8 @@ class Batch {
   std::size_t entries_ = 0, words_ = 0, planes_ = 0, unit_blocks_ = 0, pixel_blocks_ = 0, entropy_capacity_ = 0;
   std::uint32_t segments_ = 0, subsequences_ = 0, units_ = 0, quant_tables_ = 0, most_pairs_ = 0;
   std::uint32_t subsequence_bytes_ = 128;
-  std::size_t coefficient_blocks_ = 0, values_bound_ = 0, scratch_bytes_ = 0, upload_bytes_ = 0, device_bytes_ = 0;
+  std::size_t coefficient_blocks_ = 0, values_bound_ = 0, upload_bytes_ = 0, device_bytes_ = 0;
+  std::size_t scratch_bytes_ = 0;  // a thread
   ParallelUnstuff parallel_unstuff_;
   Offsets at_{};
 };

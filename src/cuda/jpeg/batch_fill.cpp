@@ -13,7 +13,8 @@
 namespace restride::cuda::jpeg {
 
 // A picture's values go to where `used` says that there is room.
-bool Batch::decode_coefficients(Picture& picture, const Memory& memory, std::atomic<std::size_t>& used) const {
+bool Batch::decode_coefficients(Picture& picture, const Memory& memory, std::byte* scratch,
+                                std::atomic<std::size_t>& used) const {
   const FrameSize& frame = picture.frame;
   std::array<SparsePlane, 4> planes;
   for (unsigned c = 0; c < frame.components; ++c) {
@@ -21,8 +22,7 @@ bool Batch::decode_coefficients(Picture& picture, const Memory& memory, std::ato
     planes[c] = {reinterpret_cast<SparseBlock*>(memory.host + at_.sparse) + picture.blocks[c], size.wide, size.high,
                  frame.h[c], frame.v[c]};
   }
-  std::byte* next = memory.scratch + picture.scratch;
-  const auto take = [&](std::size_t bytes) { return std::exchange(next, next + (bytes + 7) / 8 * 8); };
+  const auto take = [&](std::size_t bytes) { return std::exchange(scratch, scratch + (bytes + 7) / 8 * 8); };
   const std::size_t count = picture.scans->list.size();
   auto* const scans = reinterpret_cast<ProgressiveScan*>(take(count * sizeof(ProgressiveScan)));
   std::byte* const work = take(progressive_work_bytes(count));
@@ -72,9 +72,14 @@ void Batch::fill_coefficients(const Memory& memory, Executor& executor, UploadSi
     if (!pictures_[i].failed && pictures_[i].headers->progressive()) order_.push_back(i);
   std::sort(order_.begin(), order_.end(),
             [&](std::uint32_t a, std::uint32_t b) { return pictures_[a].bytes.size() > pictures_[b].bytes.size(); });
-  std::atomic<std::size_t> used{0};
-  executor.for_each(order_.size(), [&](std::size_t i) {
-    if (!decode_coefficients(pictures_[order_[i]], memory, used)) memory.reported[order_[i]] = kBadCode;
+  std::atomic<std::size_t> used{0}, next{0};
+  // Scratch memory stays a thread's own, and in its cache.
+  executor.for_each(std::min<std::size_t>(executor.concurrency(), order_.size()), [&](std::size_t thread) {
+    for (std::size_t i; (i = next++) < order_.size();) {
+      const std::uint32_t p = order_[i];
+      if (!decode_coefficients(pictures_[p], memory, memory.scratch + thread * scratch_bytes_, used))
+        memory.reported[p] = kBadCode;
+    }
   });
   sink.ready(at_.sparse, coefficient_blocks_ * sizeof(SparseBlock));
   sink.ready(at_.values, used * sizeof(std::int16_t));

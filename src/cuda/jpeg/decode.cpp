@@ -73,7 +73,8 @@ Status Decoder::run(Batch& batch, std::span<DecodeJob> jobs, Stage& stage, Conte
   const auto aligned = [](std::size_t bytes) { return (bytes + 255) / 256 * 256; };
   const std::size_t upload = aligned(batch.upload_bytes());
   const std::size_t reported = aligned(batch.pictures() * sizeof(std::uint32_t));
-  RESTRIDE_TRY(stage.reserve(upload + reported + batch.scratch_bytes(), batch.device_bytes()));
+  RESTRIDE_TRY(
+      stage.reserve(upload + reported + batch.scratch_bytes(context.executor.concurrency()), batch.device_bytes()));
   const Batch::Memory memory{stage.host(), stage.device(), stage.host() + upload + reported,
                              reinterpret_cast<std::uint32_t*>(stage.host() + upload)};
   Uploader uploader(stage, batch);

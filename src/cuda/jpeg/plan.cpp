@@ -127,7 +127,7 @@ Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
   plan.scratch = request.bytes.size() + request.bytes.size() / 8;  // pinned
   if (headers.progressive()) {
     const std::size_t samples = (std::size_t{stored.width} + 32) * (stored.height + 32) * headers.components;
-    plan.scratch += samples / 4 + 2 * std::min(2 * samples, 8 * request.bytes.size());
+    plan.scratch += samples / 4 + std::min(2 * samples, 8 * request.bytes.size());
   }
   plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3 : 1);
   // The fixed cost of a batch is about that of so many pixels on one CPU thread, sending them to the device included.

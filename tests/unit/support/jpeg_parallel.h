@@ -100,7 +100,7 @@ inline void run_emulated(std::span<DecodeJob> jobs, bool triangle,
   SerialExecutor executor;
   batch.lay_out(jobs, triangle, group_bytes);
   if (batch.empty()) return;
-  const std::size_t size = (batch.device_bytes() + batch.scratch_bytes() + 255) / 256 * 256 + 256;
+  const std::size_t size = (batch.device_bytes() + batch.scratch_bytes(executor.concurrency()) + 255) / 256 * 256 + 256;
   auto* block = static_cast<std::byte*>(std::aligned_alloc(256, size));
   std::memset(block, 0xcc, size);
   std::vector<std::uint32_t> reported(batch.pictures(), 7);
