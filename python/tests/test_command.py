@@ -100,6 +100,14 @@ def test_info_survives_odd_names(tmp_path):
     assert one["file"].endswith('/\ufffd"\\\n\t.png') and one["codec"] == "png"
 
 
+def test_names_cannot_command_a_terminal(tmp_path):
+    name = "\x1b[2J\nx.jpg"
+    (tmp_path / name).write_bytes(b"no picture")
+    for arguments in (("info", tmp_path), ("transcode", tmp_path, tmp_path / "out", "-c", "png", "-v"), ("bench", tmp_path)):
+        done = run(*arguments)
+        assert done.returncode == 1 and "?[2J?x.jpg" in done.stderr and "\x1b" not in done.stdout + done.stderr
+
+
 def test_info_of_standard_input(folder):
     done = run("info", "--json", "-", input=(folder / "0.jpg").read_bytes(), text=False)
     assert json.loads(done.stdout)[0]["codec"] == "jpeg"
