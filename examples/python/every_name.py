@@ -90,7 +90,7 @@ def errors(decoder: restride.Decoder) -> None:
     family: tuple[type[restride.Error], ...] = (
         restride.CorruptError, restride.DeviceError, restride.InternalError, restride.InvalidArgumentError, restride.IoError,
         restride.LimitExceededError, restride.NotFoundError, restride.OutOfMemoryError, restride.TruncatedError,
-        restride.UnsupportedError)  # fmt: skip
+        restride.UnsupportedError, restride.ExtensionError)  # fmt: skip
     assert len({e.code for e in family}) == len(family)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", restride.CodecWarning)
@@ -100,6 +100,23 @@ def errors(decoder: restride.Decoder) -> None:
         decoder.decode(b"no picture", on_error="raise")
     except restride.Error as error:
         assert error.code == "unsupported" and error.offset == 0
+
+
+def codecs_from_outside() -> None:
+    """A format of two numbers and the samples, made of plain functions."""
+
+    def info(data: bytes) -> restride.CodecInfo:
+        return restride.CodecInfo(height=data[4], width=data[5], channels=1)
+
+    restride.register_codec("tiny", extensions=[".tiny"], probe=lambda data: data[:4] == b"TINY", info=info,
+                            decode=lambda data: np.frombuffer(data, np.uint8, offset=6).reshape(data[4], data[5]))  # fmt: skip
+    picture = restride.Decoder().decode(b"TINY" + bytes([1, 3, 7, 8, 9]), params=restride.DecodeParams(color_spec=restride.GRAY))
+    assert np.asarray(picture).ravel().tolist() == [7, 8, 9]
+    restride.unregister_codec("tiny")
+    try:
+        restride.load_codec_library("/no/such/library.so")
+    except restride.NotFoundError:
+        assert isinstance(restride.libraries(), list) and restride.get_include()
 
 
 def main() -> None:
@@ -119,6 +136,7 @@ def main() -> None:
             restride.imwrite(path, pixels)
             assert (restride.imread(path, color_spec=restride.SRGB) == pixels).all()
     assert restride.memory_stats()["host"]["allocations"] > 0 and any(b["format"] == "jpeg" for b in restride.backends())
+    codecs_from_outside()
     restride.trim_memory()
     assert restride.NVIMGCODEC_DEVICE_CURRENT == -1 and restride.__version__ and restride.__cuda_version__ >= 0
 

@@ -66,7 +66,7 @@ struct FormatInfo {
   bool holds_metadata = false;          // EncodeParams::metadata can be written
 };
 
-// Every format of this library.
+// Every format of this library, and of registered codecs.
 RESTRIDE_API std::vector<FormatInfo> formats();
 
 }  // namespace restride

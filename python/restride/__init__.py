@@ -52,26 +52,46 @@ _core.set_library_folders(_nvidia_folders())
 
 
 def memory_stats() -> dict[str, dict[str, int]]:
-    """Counts of every allocation made through the library's memory resources: host, pinned and device."""
+    """Counts of every allocation made through the library's memory resources.
+
+    Returns
+    -------
+    dict of dict of int
+        "host", "pinned" and "device"; in each "allocations", "deallocations", "bytes_in_use" and "peak_bytes".
+    """
     return _core.memory_stats()
 
 
 def backends() -> list[dict[str, object]]:
     """Every codec of this process, in order of preference within a format.
 
-    Each is a dict of name, format, kind (a BackendKind), decodes, encodes and version (of the library behind it, where known).
+    Returns
+    -------
+    list of dict
+        name, format, kind (a BackendKind), decodes, encodes and version (of the library behind it, where known).
     """
     return [{"name": name, "format": format_, "kind": _enums.BackendKind(kind), "decodes": decodes, "encodes": encodes,
              "version": version} for name, format_, kind, decodes, encodes, version in _core.backends()]  # fmt: skip
 
 
 def device_count() -> int:
-    """CUDA devices that can be used; with 0, device_missing_reason() says what is missing."""
+    """CUDA devices that can be used; with 0, device_missing_reason() says what is missing.
+
+    Returns
+    -------
+    int
+    """
     return _core.device_count()
 
 
 def device_missing_reason() -> str:
-    """Why device_count() is 0; empty where it is not."""
+    """Why device_count() is 0.
+
+    Returns
+    -------
+    str
+        Empty where it is not 0.
+    """
     return _core.device_missing_reason()
 
 

@@ -17,10 +17,31 @@ from ._params import CodeStreamView, Region
 
 
 class CodeStream(_core.CodeStream):
-    """Encoded bytes: CodeStream(bytes or array), CodeStream(path), CodeStream(capacity, pin_memory=True) for output.
+    """Encoded bytes, and what their headers say.
 
-    Bytes and arrays are not copied but kept alive; files are mapped and must not change while the stream lives. Headers
-    are parsed once, on the first property asked for. Safe to use from several threads, except while it is encoded into.
+    Headers are parsed once, on the first property asked for. Safe to use from several threads, except while it is encoded
+    into.
+
+    Parameters
+    ----------
+    source : bytes, 1-D uint8 array, path, open binary file, or int
+        Bytes and arrays are not copied but kept alive; files are mapped and must not change while the stream lives. A number
+        makes an empty stream of that capacity, to encode into.
+    bitstream_offset : int, optional
+        TIFF: start at the directory at this offset.
+    limit_images : int, optional
+        TIFF: see so many directories at most; 0: all.
+    pin_memory : bool, optional
+        Of an empty stream: memory that a GPU can read and write directly.
+    pre_allocated_size, filename, bytes, array : optional
+        Other names of ``source``.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such file.
+    TypeError
+        ``source`` is something else.
     """
 
     def __init__(self, source: Any = 0, bitstream_offset: Any = None, limit_images: int = 0, *, pin_memory: bool = True,
@@ -79,7 +100,30 @@ class CodeStream(_core.CodeStream):
 
     def get_sub_code_stream(self, image_idx: Any = 0, region: Region | None = None, bitstream_offset: int | None = None,
                             limit_images: int = 0, *, view: CodeStreamView | None = None) -> CodeStream:  # fmt: skip
-        """A view on one image and region of this stream; keeps it alive, copies nothing."""
+        """A view on one image and region of this stream; keeps it alive, copies nothing.
+
+        Parameters
+        ----------
+        image_idx : int, optional
+            Which image of several, from 0; or a CodeStreamView that says everything.
+        region : Region, optional
+            The part that decoding gives.
+        bitstream_offset : int, optional
+            TIFF: start at the directory at this offset, for example one of ``subifd_offsets``.
+        limit_images : int, optional
+            TIFF: see so many directories at most.
+        view : CodeStreamView, optional
+            All of that in one.
+
+        Returns
+        -------
+        CodeStream
+
+        Raises
+        ------
+        RuntimeError
+            No such image, a region of a region, or no directory at the offset.
+        """
         if isinstance(image_idx, CodeStreamView):
             view = image_idx
         if view is None:

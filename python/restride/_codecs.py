@@ -69,6 +69,10 @@ class _Codec:
             raise ValueError(f"on_error is one of {', '.join(_ON_ERROR)}, not {on_error!r}")
         return on_error
 
+    def __repr__(self) -> str:
+        where = "closed" if self._native is None else f"device_id={self._device}" if self._native.device >= 0 else "CPU"
+        return f"{type(self).__name__}({where} on_error={self._on_error!r})"
+
     def __enter__(self) -> Any:
         return self
 
@@ -117,9 +121,34 @@ def _stream_of(source: Any) -> CodeStream | None:
 class Decoder(_Codec):
     """Decodes code streams, files and bytes into images.
 
-    Keep one and use it from as many threads as you like. A failed image gives None in its place and a CodecWarning with the
-    reason, which ``errors`` keeps too; on_error="raise" raises the first error after the batch, "return" puts the exceptions
-    in place.
+    Keep one and use it from as many threads as you like: it keeps its threads and working memory.
+
+    Parameters
+    ----------
+    device_id : int, optional
+        The GPU to work on; -1 (the default): the current one, or the CPU where there is none; NVIMGCODEC_DEVICE_CPU_ONLY:
+        the CPU alone.
+    max_num_cpu_threads : int, optional
+        0: one a logical core.
+    backends : list of Backend or BackendKind, optional
+        Kinds of codec that may be used; all if not given.
+    options : str, optional
+        Space-separated "[module]:name=value", as nvImageCodec takes them; unknown names are ignored.
+    on_error : {"none", "raise", "return"}, optional
+        What a failed image gives: None in its place and a CodecWarning; the first error raised after the batch; or the
+        exception object in its place.
+    exact : bool, optional
+        False allows GPU codecs that round differently from the CPU's where they are faster.
+
+    Attributes
+    ----------
+    errors : list of Error or None
+        Of the last call, one for each image.
+
+    Raises
+    ------
+    RuntimeError
+        None of the backends, or no such device, is there.
     """
 
     _native_type = _core.Decoder
@@ -129,18 +158,63 @@ class Decoder(_Codec):
     def decode(self, src: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
                params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None, srcs: Any = _MISSING,
                out: Any = None) -> Any:  # fmt: skip
-        """Decodes one source into an Image, or a list of sources into a list; into ``image`` or ``images`` where given.
+        """Decode one source, or a list of sources as one batch.
 
-        ``out``: one array for the whole batch, in host or device memory, (N, H, W, C), or (N, C, H, W) with a P_ sample_format;
-        picture i goes to out[i], which must have exactly its shape and type, and the Images returned are views of it. A list
-        shorter than N fills the first places.
+        Parameters
+        ----------
+        src, srcs : CodeStream, path, bytes, 1-D uint8 array, open binary file, tuple of CodeStream's arguments, or a list of them
+            What to decode. In a list, None stays None.
+        image : Image, optional
+            For a single source: the Image to decode into. It grows if it must and is returned.
+        images : sequence of Image or None, optional
+            For a list: the Images to decode into, as many as there are sources.
+        params : DecodeParams, optional
+            Size, colour and type of the result; the defaults give upright uint8 RGB.
+        cuda_stream : int, optional
+            Handle of the CUDA stream that the work is ordered by; 0 is the default stream.
+        on_error : {"none", "raise", "return"}, optional
+            For this call, in place of the Decoder's.
+        out : array, optional
+            For a list: one array for the whole batch, in host or device memory, (N, H, W, C), or (N, C, H, W) with a P_
+            sample_format. Picture i goes to out[i], which must have exactly its shape and type, and the Images returned are
+            views of it. A list shorter than N fills the first places.
+
+        Returns
+        -------
+        Image or None, or a list of them
+            None (or the exception object, with ``on_error="return"``) in place of what failed; ``errors`` has the reasons.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The call makes no sense, for example an array that cannot take the picture.
+        Error
+            With ``on_error="raise"``, the first picture's that failed, after the whole batch.
+
+        Warns
+        -----
+        CodecWarning
+            For each picture that failed, with ``on_error="none"``.
         """
         return self._call(_one_of("decode", "src", src, "srcs", srcs), image, images, params, cuda_stream, on_error, out)
 
     def read(self, path: Any = _MISSING, *, image: Image | None = None, images: Sequence[Image | None] | None = None,
              params: DecodeParams | None = None, cuda_stream: int = 0, on_error: str | None = None, paths: Any = _MISSING,
              out: Any = None) -> Any:  # fmt: skip
-        """As decode(): sources of all kinds are taken by both."""
+        """Decode files: as decode(), which takes sources of all kinds too.
+
+        Parameters
+        ----------
+        path, paths : as src and srcs of decode()
+            What to decode.
+        image, images, params, cuda_stream, on_error, out
+            As with decode().
+
+        Returns
+        -------
+        Image or None, or a list of them
+            As with decode().
+        """
         return self._call(_one_of("read", "path", path, "paths", paths), image, images, params, cuda_stream, on_error, out)
 
     def _call(self, src: Any, image: Image | None, images: Sequence[Image | None] | None, params: DecodeParams | None,
@@ -165,10 +239,29 @@ class Decoder(_Codec):
         return self._decode(list(src), places, params, cuda_stream, on_error, exact_shape=True)
 
     def get_metadata(self, code_stream: Any, *, kind: int | None = None, id: int | None = None) -> Any:
-        """What ``code_stream`` (or bytes, or a path) says beside its pixels: a list of Metadata, empty where there is nothing.
+        """Read what a file says beside its pixels.
 
-        kind: only blocks of that kind; TIFF_TAG_LIST gives one Metadata whose value is the list of tag numbers. id: that TIFF
-        tag alone, or None where the file lacks it. Without kind, TIFF tags are left out. Damaged blocks raise.
+        Parameters
+        ----------
+        code_stream : CodeStream, path, bytes
+            The file, or a view on one image of it.
+        kind : MetadataKind, optional
+            Only blocks of that kind; TIFF_TAG_LIST gives one Metadata whose value is the list of tag numbers. Without it, TIFF
+            tags are left out.
+        id : int, optional
+            That TIFF tag alone, 0 to 65535.
+
+        Returns
+        -------
+        list of Metadata, or with ``id`` a Metadata or None
+            Empty, or None, where the file has no such thing.
+
+        Raises
+        ------
+        CorruptError, TruncatedError, LimitExceededError
+            A block is damaged.
+        UnsupportedError
+            TIFF tags were asked for of a file that is no TIFF.
         """
         if code_stream is None or isinstance(code_stream, (int, np.integer)):
             raise TypeError(f"get_metadata(): incompatible function arguments: a {type(code_stream).__name__} is no code stream")
@@ -185,7 +278,7 @@ class Decoder(_Codec):
             self.errors = [None]
             return image
         error = None if status is None else make_error(*status)
-        if status is not None and status[0] == "invalid_argument":  # the caller's mistake, not the picture's
+        if error is not None and error.code == "invalid_argument":  # the caller's mistake, not the picture's
             self.errors = [error]
             raise error
         return self._settle([image], [error], on_error)[0]
@@ -224,14 +317,50 @@ class Decoder(_Codec):
 
 
 class Encoder(_Codec):
-    """Encodes images into code streams and files. Errors as with Decoder."""
+    """Encodes images into code streams and files.
+
+    Keep one and use it from as many threads as you like. ``errors`` and what is raised are as with Decoder.
+
+    Parameters
+    ----------
+    device_id, max_num_cpu_threads, backends, options, on_error, exact : optional
+        As with Decoder.
+    """
 
     _native_type = _core.Encoder
     _what = "encoder"
 
     def encode(self, image_s: Any, codec: str, *, code_stream_s: Any = None, params: EncodeParams | None = None,
                cuda_stream: int = 0, on_error: str | None = None) -> Any:  # fmt: skip
-        """Encodes one image or a list; into ``code_stream_s`` where given, whose buffers are reused and grow."""
+        """Encode one image, or a list of images as one batch.
+
+        Parameters
+        ----------
+        image_s : Image, array (anything that as_image takes), or a list of them
+            What to encode. In a list, None stays None.
+        codec : str
+            "jpeg", "jpeg2k", "tiff", "png", "webp", "bmp", "pnm", or an extension such as ".jpg".
+        code_stream_s : CodeStream or list of CodeStream, optional
+            Streams made with a capacity, whose buffers are used again and grow if they must. They are returned.
+        params : EncodeParams, optional
+            Quality, colour, tiles, metadata.
+        cuda_stream : int, optional
+            Handle of the CUDA stream that the pixels are ready on; 0 is the default stream.
+        on_error : {"none", "raise", "return"}, optional
+            For this call, in place of the Encoder's.
+
+        Returns
+        -------
+        CodeStream or None, or a list of them
+            None (or the exception object) in place of what failed; ``errors`` has the reasons.
+
+        Raises
+        ------
+        ValueError
+            An unknown codec, or lists of different lengths.
+        Error
+            With ``on_error="raise"``, the first image's that failed, after the whole batch.
+        """
         codec = self._codec_name(codec)
         if isinstance(image_s, list):
             if code_stream_s is not None and (not isinstance(code_stream_s, (list, tuple)) or len(code_stream_s) != len(image_s)
@@ -299,7 +428,31 @@ class Encoder(_Codec):
 
     def write(self, file_name: Any = _MISSING, image: Any = _MISSING, codec: str = "", params: EncodeParams | None = None,
               cuda_stream: int = 0, *, on_error: str | None = None, file_names: Any = _MISSING, images: Any = _MISSING) -> Any:  # fmt: skip
-        """Encodes into a file, or a list of images into a list of files; gives the names. A file is complete or not there."""
+        """Encode into a file, or a list of images into a list of files. A file is complete or not there.
+
+        Parameters
+        ----------
+        file_name, file_names : str or path, or a list of them
+            Where to write.
+        image, images : Image, array, or a list of them
+            What to encode.
+        codec : str, optional
+            As with encode(); else by the extension of each name.
+        params, cuda_stream, on_error
+            As with encode().
+
+        Returns
+        -------
+        str or None, or a list of them
+            The name, or None (or the exception object) in place of what failed.
+
+        Raises
+        ------
+        ValueError
+            A name without a known extension, and no ``codec``.
+        RuntimeError
+            The operating system refused to write.
+        """
         file_name = _one_of("write", "file_name", file_name, "file_names", file_names)
         image = _one_of("write", "image", image, "images", images)
         if isinstance(file_name, (list, tuple)):
@@ -338,13 +491,55 @@ class Encoder(_Codec):
 
 
 def imread(source: Any, **kwargs: Any) -> np.ndarray[Any, Any]:
-    """The picture as a NumPy array; raises on failure. Keywords: those of DecodeParams."""
+    """Read a picture into a NumPy array.
+
+    Parameters
+    ----------
+    source : path, bytes, CodeStream, open binary file
+        What to decode.
+    **kwargs
+        Those of DecodeParams, for example ``allow_any_depth=True`` or ``reduce=1``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W, C), uint8 RGB unless told otherwise. It owns its memory through the Image behind it.
+
+    Raises
+    ------
+    Error
+        The picture cannot be decoded; NotFoundError is also a FileNotFoundError.
+
+    Examples
+    --------
+    >>> restride.imread("photo.jpg").shape  # doctest: +SKIP
+    (480, 640, 3)
+    """
     image = _shared_decoder().decode(source, params=DecodeParams(**kwargs), on_error="raise")
     return np.asarray(image.cpu())
 
 
 def imwrite(file_name: Any, pixels: Any, codec: str = "", **kwargs: Any) -> None:
-    """Writes an array or Image to a file; raises on failure. Keywords: those of EncodeParams."""
+    """Write an array or an Image to a file, complete or not at all.
+
+    Parameters
+    ----------
+    file_name : str or path
+        Where to write.
+    pixels : array or Image
+        (H, W) or (H, W, C).
+    codec : str, optional
+        As with Encoder.encode(); else by the extension.
+    **kwargs
+        Those of EncodeParams, for example ``quality_type=restride.QualityType.QUALITY, quality_value=90``.
+
+    Raises
+    ------
+    Error
+        The image cannot be encoded so.
+    RuntimeError
+        The operating system refused to write.
+    """
     _shared_encoder().write(file_name, pixels, codec, EncodeParams(**kwargs), on_error="raise")
 
 
@@ -356,6 +551,12 @@ def _shared_decoder() -> Decoder:
 @functools.cache
 def _shared_encoder() -> Encoder:
     return Encoder()
+
+
+def png_of(image: Image) -> bytes | None:
+    """The image as a PNG file, or None where PNG cannot hold it."""
+    stream = _shared_encoder().encode(image, "png", on_error="return")
+    return None if isinstance(stream, Error) else bytes(stream)
 
 
 _extension.on_change += [_shared_decoder.cache_clear, _shared_encoder.cache_clear]

@@ -10,7 +10,6 @@ import os
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +28,20 @@ _GROUP = "restride.codecs"
 
 @dataclasses.dataclass(frozen=True)
 class CodecInfo:
-    """What the headers of a stream say, given by a codec's ``info`` function: the array that ``decode`` will give.
+    """What a codec's ``info`` function says of a stream: the array that its ``decode`` will give.
 
-    precision: significant bits of a sample, 0 for all. color_spec: SRGB, GRAY, SYCC, CMYK or YCCK; UNCHANGED: what is usual for
-    so many channels. orientation: EXIF's, 1 to 8, of the stored picture; it is applied by the decoder.
+    Parameters
+    ----------
+    height, width, channels : int
+        Shape of the array.
+    dtype : dtype, optional
+        Type of its samples.
+    precision : int, optional
+        Significant bits of a sample; 0: all.
+    color_spec : ColorSpec, optional
+        SRGB, GRAY, SYCC, CMYK or YCCK; UNCHANGED: what is usual for so many channels.
+    orientation : int, optional
+        EXIF's, 1 to 8, of the stored picture; the decoder applies it.
     """
 
     height: int
@@ -120,17 +129,35 @@ def register_codec(
 ) -> None:
     """Adds a codec made of plain functions, for Decoders and Encoders made from now on.
 
-    probe(data): whether a stream may be of this format; gets its first bytes, 4096 at most.
-    info(data): a CodecInfo, from the headers of the whole stream.
-    decode(data): the picture as an array of just that shape and type, (height, width, channels) or (height, width).
-    encode(pixels): bytes, from an array (height, width, channels) with a number of channels among ``channels`` and a type among
-    ``dtypes``; with takes_quality, encode(pixels, quality), where quality is 1 to 100, or None where the caller did not say.
+    Parameters
+    ----------
+    name : str
+        What codec_name says, and encode() takes.
+    extensions : sequence of str
+        Of its files, with the dot.
+    probe : callable
+        probe(data): whether a stream may be of this format; gets its first bytes, 4096 at most.
+    info : callable
+        info(data): a CodecInfo, from the headers of the whole stream.
+    decode : callable, optional
+        decode(data): the picture as an array of just that shape and type, (height, width, channels) or (height, width).
+    encode : callable, optional
+        encode(pixels): bytes, from an array (height, width, channels).
+    channels, dtypes : sequence, optional
+        What encode() takes.
+    takes_quality : bool, optional
+        encode(pixels, quality) is called, where quality is 1 to 100, or None where the caller did not say.
 
+    Raises
+    ------
+    InvalidArgumentError
+        The name or an extension is taken, or a function is missing.
+
+    Notes
+    -----
     The functions are called under the GIL, by several threads. Batches, regions, conversion, reuse and limits are the library's
     part. A restride.Error that they raise is passed on as it is (CorruptError("bad checksum", offset=12)); any other exception, or a
     wrong result, makes an ExtensionError for that one picture. The functions are kept until Python ends.
-
-    Raises InvalidArgumentError where the name or an extension is taken, or a function is missing.
     """
     if decode is not None and (probe is None or info is None):
         raise InvalidArgumentError(f"codec {name} decodes, but has no probe or no info")
@@ -143,19 +170,41 @@ def register_codec(
 
 
 def unregister_codec(name: str) -> None:
-    """Takes back a registered codec: streams are not recognised as ``name`` any more, and new Decoders and Encoders do without."""
+    """Takes back a registered codec: new Decoders and Encoders do without.
+
+    Parameters
+    ----------
+    name : str
+        As it was registered.
+    """
     _core.unregister_codec(name)
     _changed()
 
 
 def load_codec_library(path: str | os.PathLike[str]) -> None:
-    """Registers the codecs of a shared library made with restride/codec.h; raises where it cannot be loaded."""
+    """Registers the codecs of a shared library made with restride/codec.h.
+
+    Parameters
+    ----------
+    path : str or path
+        The library; it stays open.
+
+    Raises
+    ------
+    Error
+        It cannot be loaded, and why.
+    """
     _core.load_codec_library(os.fspath(path))
     _changed()
 
 
 def get_include() -> str:
-    """The folder of the headers that a codec in a shared library includes (restride/codec.h)."""
+    """The folder of the headers that a codec in a shared library includes (restride/codec.h).
+
+    Returns
+    -------
+    str
+    """
     return str(pathlib.Path(__file__).parent / "include")
 
 
@@ -199,9 +248,12 @@ def load_entry_points() -> None:
 
 
 def libraries() -> list[dict[str, str]]:
-    """What is opened at run time and became of it: librestride_cuda, NVIDIA's codec libraries, and codecs from outside.
+    """What is opened at run time: librestride_cuda, NVIDIA's codec libraries, and codecs from outside.
 
-    Each is a dict of name, version, path and missing: why it cannot be used, empty where it can.
+    Returns
+    -------
+    list of dict
+        name, version, path and missing: why it cannot be used, empty where it can.
     """
     load_entry_points()
     out = [dict(zip(("name", "version", "path", "missing"), values)) for values in _core.libraries()]

@@ -111,7 +111,13 @@ class Image(_core.Image):
         return array.copy() if copy else array
 
     def cpu(self) -> Image:
-        """This image in host memory: itself if it is there, else a copy in pinned memory, complete on return."""
+        """This image in host memory.
+
+        Returns
+        -------
+        Image
+            Itself if it is there, else a copy in pinned memory, complete on return.
+        """
         if self._memory != DEVICE:
             return self
         copy = Image(_PINNED)
@@ -119,9 +125,26 @@ class Image(_core.Image):
         return copy
 
     def cuda(self, synchronize: bool = True, device_id: int = -1, cuda_stream: int = 0) -> Image:
-        """This image in the memory of ``device_id`` (-1: the current device): itself if it is there, else a copy.
+        """This image in the memory of a GPU.
 
-        The copy is queued on ``cuda_stream``; with ``synchronize`` it is complete on return.
+        Parameters
+        ----------
+        synchronize : bool, optional
+            Wait until the copy is complete.
+        device_id : int, optional
+            Which GPU; -1: the current one.
+        cuda_stream : int, optional
+            Handle of the CUDA stream that the copy is queued on.
+
+        Returns
+        -------
+        Image
+            Itself if it is there, else a copy.
+
+        Raises
+        ------
+        DeviceError
+            There is no GPU to use, and why.
         """
         if self._memory == DEVICE and device_id in (-1, self.device_id):
             return self
@@ -132,7 +155,17 @@ class Image(_core.Image):
         return copy
 
     def to_dlpack(self, cuda_stream: Any = None) -> Any:
-        """A DLPack capsule of these pixels; keeps the image alive. Work queued on ``cuda_stream`` later sees them."""
+        """These pixels as a DLPack capsule, without a copy; it keeps the image alive.
+
+        Parameters
+        ----------
+        cuda_stream : int, optional
+            Work queued on that CUDA stream from now on sees the pixels.
+
+        Returns
+        -------
+        capsule
+        """
         return self.__dlpack__(stream=cuda_stream)
 
     def __dlpack__(self, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
@@ -150,7 +183,15 @@ class Image(_core.Image):
         return (_DL_CUDA, self.device_id) if self._memory == DEVICE else (_DL_CPU, 0)
 
     def __repr__(self) -> str:
-        return f"Image(shape={self.shape} dtype={self.dtype} {self.color_spec} {self.sample_format} capacity={self.capacity})"
+        where = f" device_id={self.device_id}" if self._memory == DEVICE else ""
+        return f"Image(shape={self.shape} dtype={self.dtype} {self.color_spec} {self.sample_format} capacity={self.capacity}{where})"
+
+    def _repr_png_(self) -> bytes | None:
+        """A thumbnail of at most 320 x 320 pixels for notebooks; None where there is nothing that PNG could show."""
+        from ._codecs import png_of  # Image is what codecs stand on
+
+        small = _thumbnail(self.cpu())
+        return None if small is None else png_of(small)
 
 
 class _View:
@@ -159,6 +200,32 @@ class _View:
     def __init__(self, image: Image) -> None:
         self._image = image
         self.__array_interface__ = image.__array_interface__
+
+
+_THUMBNAIL = 320  # rows and columns at most
+
+
+def _thumbnail(image: Image) -> Image | None:
+    """The mean of each block of pixels, as uint8, with the meaning that the channels have."""
+    pixels = np.asarray(image)
+    if image._planar:
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.size == 0:
+        return None
+    step = max(1, -(-max(pixels.shape[:2]) // _THUMBNAIL))
+    rows, columns = (max(1, n // step) for n in pixels.shape[:2])
+    block_rows, block_columns = (min(step, n) for n in pixels.shape[:2])
+    pixels = pixels[: rows * block_rows, : columns * block_columns]
+    blocks = pixels.reshape(rows, block_rows, columns, block_columns, -1)
+    small: np.ndarray[Any, Any] = blocks.mean((1, 3), dtype=np.float64)
+    if image.dtype.kind == "i":  # as conversion to 8 bits has it: signed samples are moved up
+        small += 2 ** (image.precision - 1)
+    small *= 255.0 if image.dtype.kind == "f" else 255.0 / (2**image.precision - 1)
+    small = np.nan_to_num(small).clip(0, 255).round().astype(np.uint8)
+    small = np.ascontiguousarray(small if small.shape[2] <= 4 else small[..., :3])
+    form = int(image.sample_format) + 1 if image._planar else int(image.sample_format)
+    known = form in _CHANNELS and _CHANNELS[form] == small.shape[2]
+    return as_image(small, sample_format=form if known else None, color_spec=int(image.color_spec) if known else None)
 
 
 def _check_format(format_: int, channels: int) -> None:
@@ -231,7 +298,24 @@ def _is_capsule(source: Any) -> bool:
 
 def from_dlpack(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
                 precision: int | None = None) -> Image:  # fmt: skip
-    """An Image over a DLPack tensor (a capsule, or an object with ``__dlpack__``); no copy, the tensor is kept alive."""
+    """An Image over a DLPack tensor of three dimensions, without a copy.
+
+    Parameters
+    ----------
+    source : capsule, or object with ``__dlpack__``
+        Kept alive as long as the Image.
+    cuda_stream, sample_format, color_spec, precision
+        As with as_image().
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    RuntimeError
+        Other dimensions, types or devices than an Image can have.
+    """
     if _is_capsule(source):
         capsule = source
     elif source.__dlpack_device__()[0] in (_DL_CUDA, _DL_CUDA_MANAGED):
@@ -275,10 +359,32 @@ def _from_interface(source: Any, interface: dict[str, Any], name: str, cuda_stre
 
 def as_image(source: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
              precision: int | None = None) -> Image:  # fmt: skip
-    """An Image over the memory of ``source`` (array interface, CUDA array interface or DLPack); no copy, ``source`` is kept alive.
+    """An Image over the memory of an array, without a copy.
 
-    Rows may be padded; pixels within a row must be dense. P_ formats take (C, H, W), others (H, W, C) or (H, W). Device memory
-    is used in the order of ``cuda_stream``, which is made to wait for the stream that ``source`` names.
+    Parameters
+    ----------
+    source : object with ``__array_interface__``, ``__cuda_array_interface__`` or ``__dlpack__``
+        Kept alive as long as the Image. Rows may be padded; pixels within a row must be dense.
+    cuda_stream : int, optional
+        Device memory is used in the order of this CUDA stream, which is made to wait for the one that ``source`` names.
+    sample_format : SampleFormat, optional
+        What the channels mean; by their number if not given. P_ formats take (C, H, W), others (H, W, C) or (H, W).
+    color_spec : ColorSpec, optional
+        By ``sample_format`` if not given.
+    precision : int, optional
+        Significant bits of a sample; all if not given.
+
+    Returns
+    -------
+    Image
+        ``source`` itself if it is one.
+
+    Raises
+    ------
+    RuntimeError
+        The array has another layout or type than an Image can have.
+    ValueError
+        More channels are needed for ``sample_format`` than there are.
     """
     if isinstance(source, Image):
         return source
@@ -296,5 +402,17 @@ def as_image(source: Any, cuda_stream: int = 0, *, sample_format: int | None = N
 
 def as_images(sources: Any, cuda_stream: int = 0, *, sample_format: int | None = None, color_spec: int | None = None,
               precision: int | None = None) -> list[Image]:  # fmt: skip
-    """as_image for each of ``sources``."""
+    """as_image() for each of several arrays.
+
+    Parameters
+    ----------
+    sources : iterable of arrays
+        As with as_image().
+    cuda_stream, sample_format, color_spec, precision
+        As with as_image(), for all of them.
+
+    Returns
+    -------
+    list of Image
+    """
     return [as_image(s, cuda_stream, sample_format=sample_format, color_spec=color_spec, precision=precision) for s in sources]

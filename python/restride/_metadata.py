@@ -21,10 +21,23 @@ _ORIENTATION = 274
 
 
 class Metadata:
-    """One block: Metadata(), or Metadata(kind, format, buffer). Read-only.
+    """One block of what a file says beside its pixels. Read-only.
 
-    ``buffer`` holds the block's bytes; a TIFF tag's values are in the machine's byte order there, and ``value`` gives them as
-    Python objects. An EXIF block starts at its TIFF header. Of kind TIFF_TAG, ``id`` is the tag's number.
+    Parameters
+    ----------
+    kind : MetadataKind, optional
+        EXIF, ICC_PROFILE, XMP, TIFF_TAG, GEO, ...
+    format : MetadataFormat, optional
+        How the bytes are to be read.
+    buffer : bytes, optional
+        The block's bytes. EXIF starts at its TIFF header; a TIFF tag's values are in the machine's byte order, and ``value``
+        gives them as Python objects.
+    value_type : MetadataType, optional
+        Type of a TIFF tag's values.
+    id : int, optional
+        Number of a TIFF tag.
+    value_count : int, optional
+        How many values a TIFF tag has.
     """
 
     __slots__ = ("_kind", "_format", "_type", "_id", "_count", "_buffer")
@@ -92,7 +105,22 @@ class Metadata:
         return values[0] if len(values) == 1 and self._kind != MetadataKind.TIFF_TAG_LIST else values
 
     def with_orientation(self, orientation: int = 1) -> Metadata:
-        """A copy of an EXIF block that says `orientation` (1 to 8) where it says any: 1 for pixels that are upright already."""
+        """A copy of an EXIF block that says another orientation, where it says any.
+
+        Parameters
+        ----------
+        orientation : int, optional
+            1 to 8, as EXIF has it; 1 for pixels that are upright already.
+
+        Returns
+        -------
+        Metadata
+
+        Raises
+        ------
+        ValueError
+            The block is no EXIF or damaged, or there is no such orientation.
+        """
         if self._kind != MetadataKind.EXIF:
             raise ValueError(f"only EXIF blocks have an orientation, not {self._kind}")
         if not 1 <= orientation <= 8:

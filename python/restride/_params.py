@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -13,12 +14,34 @@ from ._metadata import Metadata
 _MAX_DIMENSIONS = 5
 
 
-class Backend:
-    """A backend that may be used, with its share of the load. Read-only.
+class _Repr:
+    """Shows what differs from the defaults, in the order of the constructor's arguments."""
 
-    load_hint: the largest share, 0 to 1, of the pictures of a batch that would go to this backend that it gets; the others go to
-    the next backend that can decode them, and stay where there is none. Policy IGNORE: all; ADAPTIVE_MINIMIZE_IDLE_TIME is taken
-    as FIXED. Encoders take no notice.
+    __slots__ = ()
+    _arguments: dict[str, str] = {}  # argument -> attribute, where the two differ
+
+    def __repr__(self) -> str:
+        default = type(self)()
+        parts = []
+        for argument in inspect.signature(type(self).__init__).parameters:
+            attribute = self._arguments.get(argument, argument)
+            if argument != "self" and repr(getattr(self, attribute)) != repr(getattr(default, attribute)):
+                parts.append(f"{argument}={getattr(self, attribute)!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+class Backend:
+    """A kind of codec that may be used, with its share of the load. Read-only.
+
+    Parameters
+    ----------
+    backend_kind : BackendKind, optional
+        CPU_ONLY, GPU_ONLY, HYBRID_CPU_GPU or HW_GPU_ONLY.
+    load_hint : float, optional
+        The largest share, 0 to 1, of the pictures of a batch that would go to this backend that it gets; the others go to the
+        next backend that can decode them, and stay where there is none. Encoders take no notice.
+    load_hint_policy : LoadHintPolicy, optional
+        IGNORE: all of them; ADAPTIVE_MINIMIZE_IDLE_TIME is taken as FIXED.
     """
 
     __slots__ = ("_kind", "_hint", "_policy")
@@ -55,16 +78,25 @@ _FAMILIES: dict[int, tuple[int, ...]] = {
 }
 
 
-class DecodeParams:
+class DecodeParams(_Repr):
     """How to decode.
 
-    apply_exif_orientation: show the picture upright; regions are then in displayed coordinates.
-    color_spec: SRGB, GRAY, SYCC or UNCHANGED.
-    allow_any_depth: False gives uint8; True the stream's own type and precision.
-    sample_format: I_AUTO_COMPONENTS or P_AUTO_COMPONENTS (channels follow from color_spec), or a definite one.
-    reduce: halvings of the size (JPEG 0 to 3, JPEG 2000 up to its decomposition levels, TIFF where it holds overviews).
-    fit_within: (height, width) that the picture must fit within: it is halved as often as that takes, or refused.
-    max_pixels, max_memory: refuse larger pictures before memory is taken; None: the library's defaults.
+    Parameters
+    ----------
+    apply_exif_orientation : bool, optional
+        Show the picture upright; regions are then in displayed coordinates.
+    color_spec : ColorSpec, optional
+        SRGB, GRAY, SYCC or UNCHANGED.
+    allow_any_depth : bool, optional
+        False gives uint8; True the stream's own type and precision.
+    sample_format : SampleFormat, optional
+        I_AUTO_COMPONENTS or P_AUTO_COMPONENTS (channels follow from ``color_spec``), or a definite one.
+    reduce : int, optional
+        Halvings of the size: JPEG 0 to 3, JPEG 2000 up to its decomposition levels, TIFF where it holds overviews.
+    fit_within : tuple of int, optional
+        (height, width) that the picture must fit within: it is halved as often as that takes, or refused.
+    max_pixels, max_memory : int, optional
+        Refuse larger pictures before memory is taken; the library's defaults if not given.
     """
 
     __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "fit_within",
@@ -110,8 +142,16 @@ class DecodeParams:
                 int(self.reduce), self.max_pixels, self.max_memory, fit)  # fmt: skip
 
 
-class JpegEncodeParams:
-    """JPEG: progressive scans, Huffman tables made for the picture."""
+class JpegEncodeParams(_Repr):
+    """How to encode JPEG.
+
+    Parameters
+    ----------
+    progressive : bool, optional
+        Progressive scans instead of one.
+    optimized_huffman : bool, optional
+        Huffman tables made for the picture: smaller and slower.
+    """
 
     __slots__ = ("progressive", "optimized_huffman")
 
@@ -120,8 +160,24 @@ class JpegEncodeParams:
         self.optimized_huffman = optimized_huffman
 
 
-class Jpeg2kEncodeParams:
-    """JPEG 2000: code-blocks, resolutions, container, progression, colour transform (mct_mode=1), high throughput (ht)."""
+class Jpeg2kEncodeParams(_Repr):
+    """How to encode JPEG 2000.
+
+    Parameters
+    ----------
+    code_block_size : tuple of int, optional
+        Powers of two, 4 to 1024, product at most 4096.
+    num_resolutions : int, optional
+        Decomposition levels and one.
+    bitstream_type : Jpeg2kBitstreamType, optional
+        JP2, with boxes around it, or J2K, the bare code stream.
+    prog_order : Jpeg2kProgOrder, optional
+        Progression order.
+    mct_mode : int, optional
+        1: multiple component transform.
+    ht : bool, optional
+        High throughput block coder (HTJ2K, ISO/IEC 15444-15).
+    """
 
     __slots__ = ("code_block_size", "num_resolutions", "bitstream_type", "prog_order", "mct_mode", "ht")
 
@@ -145,16 +201,35 @@ class Jpeg2kEncodeParams:
 _TIFF_COMPRESSIONS = {None: 0, "none": 1, "lzw": 2, "deflate": 3}
 
 
-class EncodeParams:
+class EncodeParams(_Repr):
     """How to encode.
 
-    tiff_compression: None (by quality), "none", "lzw" or "deflate".
-    metadata: blocks to keep in the file, as Decoder.get_metadata gives them: EXIF, ICC_PROFILE and XMP in JPEG, PNG, WebP,
-    JP2 and TIFF, and TIFF_TAG in TIFF. A picture that was decoded upright needs ``exif.with_orientation(1)``.
+    Parameters
+    ----------
+    quality_type : QualityType, optional
+        DEFAULT, LOSSLESS, QUALITY, or for JPEG 2000 QUANTIZATION_STEP, PSNR, SIZE_RATIO.
+    quality_value : float, optional
+        QUALITY: 1 to 100; PSNR: dB; SIZE_RATIO: 0 to 1; LOSSLESS with PNG: compression level 0 to 9.
+    color_spec : ColorSpec, optional
+        GRAY for gray files of colour images.
+    chroma_subsampling : ChromaSubsampling, optional
+        Gray below 3 channels and 4:4:4 else, if not given.
+    jpeg_encode_params : JpegEncodeParams, optional
+        Kept as ``jpeg_params``.
+    jpeg2k_encode_params : Jpeg2kEncodeParams, optional
+        Kept as ``jpeg2k_params``.
+    tile_width, tile_height : int, optional
+        Tiles (JPEG 2000, TIFF); both or neither.
+    tiff_compression : {None, "none", "lzw", "deflate"}, optional
+        None: by quality.
+    metadata : sequence of Metadata, optional
+        Blocks to keep in the file, as Decoder.get_metadata gives them: EXIF, ICC_PROFILE and XMP in JPEG, PNG, WebP, JP2 and
+        TIFF, and TIFF_TAG in TIFF. A picture that was decoded upright needs ``exif.with_orientation(1)``.
     """
 
     __slots__ = ("quality_type", "quality_value", "color_spec", "chroma_subsampling", "jpeg_params", "jpeg2k_params",
                  "_tile_width", "_tile_height", "tiff_compression", "metadata")  # fmt: skip
+    _arguments = {"jpeg_encode_params": "jpeg_params", "jpeg2k_encode_params": "jpeg2k_params"}
 
     def __init__(
         self,
@@ -211,10 +286,21 @@ class EncodeParams:
 
 
 class Region:
-    """A rectangle (y, x), half open, that may reach outside the picture; what is outside gets ``out_of_bounds_samples``.
+    """A rectangle (y, x), half open, that may reach outside the picture. Read-only.
 
-    Region(), Region(start_y, start_x, end_y, end_x[, out_of_bounds_sample]),
+    Region(), Region(start_y, start_x, end_y, end_x[, out_of_bounds_sample]) or
     Region(start, end[, out_of_bounds_sample or out_of_bounds_samples]).
+
+    Parameters
+    ----------
+    start_y, start_x, end_y, end_x : int
+        First row and column, and those behind the last ones.
+    start, end : sequence of int
+        (y, x) of both corners.
+    out_of_bounds_sample : number, optional
+        What lies outside the picture.
+    out_of_bounds_samples : sequence of number, optional
+        The same for each channel, five at most.
     """
 
     __slots__ = ("_start", "_end", "_samples")
@@ -297,7 +383,19 @@ class Region:
 
 
 class CodeStreamView:
-    """Selects an image and a region of a code stream. Read-only."""
+    """Selects an image and a region of a code stream. Read-only.
+
+    Parameters
+    ----------
+    image_idx : int, optional
+        Which image of several, from 0.
+    region : Region, optional
+        The part that decoding gives.
+    bitstream_offset : int, optional
+        TIFF: start at the directory at this offset.
+    limit_images : int, optional
+        TIFF: see so many directories at most; 0: all.
+    """
 
     __slots__ = ("_image_idx", "_region", "_bitstream_offset", "_limit_images")
 

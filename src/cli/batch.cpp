@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // decode, encode and transcode: what goes where, and who works on it.
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,12 +72,13 @@ std::uint64_t half_of_memory() noexcept {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 2;
 }
 
-unsigned batch_size(const Settings& settings) {
+// Enough for the threads, and for a GPU, whose calls have a price of their own; more would only take memory.
+unsigned batch_size(const Settings& settings, bool device) {
   if (settings.batch.batch) return settings.batch.batch;
-  const unsigned threads = settings.machine.options.max_threads ? settings.machine.options.max_threads
-                                                                : std::max(1U, std::thread::hardware_concurrency());
-  constexpr unsigned kLeast = 32, kAThread = 4;
-  return std::max(kLeast, kAThread * threads);
+  constexpr unsigned kDevice = 64, kAThread = 2;
+  if (device) return kDevice;
+  const unsigned threads = settings.machine.options.max_threads;
+  return kAThread * (threads ? threads : std::max(1U, std::thread::hardware_concurrency()));
 }
 
 // Two lanes: while one reads or writes files, or waits for its last picture, the other keeps the threads busy.
@@ -104,6 +106,10 @@ int exit_code(const Work& work, const Report& report) {
 
 int run_batch(const Settings& settings) {
   catch_signals();
+#if defined(__GLIBC__)
+  // A large buffer that is given back goes back to the system; glibc would keep the next ones in its heaps.
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
   std::vector<std::string> sources = settings.batch.paths;
   Work work(settings);
   work.target = sources.back();
@@ -119,11 +125,11 @@ int run_batch(const Settings& settings) {
     return complain(kUsage, "standard output takes one picture, not a folder of them");
 
   work.max_memory = settings.batch.max_memory ? settings.batch.max_memory : half_of_memory();
-  work.batch = batch_size(settings);
   auto decoder = Decoder::create(settings.machine.options);
   if (!decoder) return complain(kCannotWork, decoder.error().describe());
   auto encoder = Encoder::create(settings.machine.options);
   if (!encoder) return complain(kCannotWork, encoder.error().describe());
+  work.batch = batch_size(settings, decoder->device() >= 0);
   work.decoder = &*decoder;
   work.encoder = &*encoder;
   if (Status ready = prepare_target(work); !ready) return complain(kCannotWork, ready.error().describe());

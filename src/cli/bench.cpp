@@ -161,7 +161,7 @@ void print(const std::string& path, const Measured& m, bool encode) {
     std::printf("  %s: %.3f ms a picture (best %.3f), %.1f MPixel/s, %zu calls\n", what, t.median, t.best,
                 1000 * megapixels(m.spec) / std::max(t.median, 1e-9), t.calls);
   };
-  std::printf("%s: %u x %u x %u %s, %s\n", path.c_str(), m.spec.width, m.spec.height, m.spec.channels,
+  std::printf("%s: %u x %u x %u %s, %s\n", printable(path).c_str(), m.spec.width, m.spec.height, m.spec.channels,
               name(m.spec.type), human_bytes(m.bytes).c_str());
   line("decode", m.decode);
   if (!encode) return;
@@ -193,7 +193,7 @@ int run_bench(const Settings& settings) {
     else if (result)
       print(path, *result, settings.bench.encode);
     else
-      std::fprintf(stderr, "failed: %s: %s\n", path.c_str(), result.error().describe().c_str());
+      std::fprintf(stderr, "failed: %s\n", printable(path + ": " + result.error().describe()).c_str());
     std::fflush(stdout);
     first = false;
   }

@@ -117,6 +117,7 @@ struct Findings {
   std::string driver_version = driver();
   std::vector<std::string> gpus = driver_gpus();
   std::vector<BackendInfo> all = backends();
+  std::vector<LibraryInfo> opened = libraries();
   bool ht = encodes_ht();
 
   std::vector<std::string> advice() const;
@@ -150,6 +151,12 @@ void print_json(const Findings& found) {
   json.close(']').close('}').open("codecs", '[');
   for (const BackendInfo& b : found.all)
     json.open('{').add("format", b.format).add("name", b.name).add("version", b.version).close('}');
+  json.close(']').open("libraries", '[');
+  for (const LibraryInfo& library : found.opened) {
+    json.open('{').add("name", library.name).add("version", library.version).add("path", library.path);
+    if (!library.missing.empty()) json.add("missing", library.missing);
+    json.close('}');
+  }
   json.close(']').open("advice", '[');
   for (const std::string& line : found.advice()) json.item(line);
   json.close(']').close('}');
@@ -178,6 +185,11 @@ int run_doctor(const Settings& settings) {
     for (const BackendInfo& b : found.all)
       if (b.format == info.name) names.push_back(titled(b));
     std::printf("%-9s %s\n", info.name.c_str(), joined(names, "no codec").c_str());
+  }
+  for (const LibraryInfo& library : found.opened) {
+    const std::string& what = library.missing.empty() ? library.path : library.missing;
+    std::printf("library   %s%s%s: %s\n", library.name.c_str(), library.version.empty() ? "" : " ",
+                library.version.c_str(), printable(what).c_str());
   }
   const auto advice = found.advice();
   for (const std::string& line : advice) std::printf("for more  %s\n", line.c_str());

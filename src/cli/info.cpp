@@ -119,7 +119,7 @@ Status describe(const std::string& path, std::uint64_t bytes, bool json, std::st
   auto stream = open_source(path);
   Status status = stream ? Status() : Status(stream.error());
   if (!json) {
-    out = path;
+    out = printable(path);
     if (status) status = describe_text(*stream, out);
     return status;
   }
@@ -160,7 +160,7 @@ int run_info(const Settings& settings) {
       std::fputs(text.c_str(), stdout);
     } else {
       std::fflush(stdout);  // in order, where both go to one place
-      std::fprintf(stderr, "failed: %s: %s\n", path.c_str(), status.error().describe().c_str());
+      std::fprintf(stderr, "failed: %s\n", printable(path + ": " + status.error().describe()).c_str());
     }
     first = false;
   }

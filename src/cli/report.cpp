@@ -54,7 +54,8 @@ void Report::add(const Outcome& outcome) {
       break;
     case Outcome::Kind::failed:
       ++failed_;
-      if (failures_.size() < kListedFailures) failures_.push_back(outcome.source + ": " + outcome.error.describe());
+      if (failures_.size() < kListedFailures)
+        failures_.push_back(printable(outcome.source + ": " + outcome.error.describe()));
   }
   write_line(outcome);
   if (settings_.verbose) {
@@ -64,8 +65,10 @@ void Report::add(const Outcome& outcome) {
                                                                       : "FAILED";
     std::string notes;
     for (const std::string& note : outcome.notes) notes += "; " + note;
-    std::fprintf(stderr, "%s %s -> %s%s%s\n", what, outcome.source.c_str(), outcome.target.c_str(), notes.c_str(),
-                 outcome.kind == Outcome::Kind::failed ? (": " + outcome.error.describe()).c_str() : "");
+    const bool failed = outcome.kind == Outcome::Kind::failed;
+    const std::string line = std::string(what) + " " + outcome.source + " -> " + outcome.target + notes +
+                             (failed ? ": " + outcome.error.describe() : "");
+    std::fprintf(stderr, "%s\n", printable(line).c_str());
   }
   show_progress(false);
 }

@@ -110,6 +110,13 @@ std::string human_seconds(double seconds) {
   return format("%lld:%02lld", s / 60, s % 60);
 }
 
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (const auto byte = static_cast<unsigned char>(c); byte < 0x20 || byte == 0x7f) c = '?';
+  return out;
+}
+
 namespace {
 
 // Bytes of the UTF-8 sequence at the start of `text`; 0: there is none (RFC 3629, section 4).

@@ -21,6 +21,9 @@ std::string human_bytes(std::uint64_t bytes);  // "1.5 MB", powers of 1000 as df
 std::string human_seconds(double seconds);     // "0:09", "1:02:03"
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 
+// For a terminal: control characters, which a file name may hold, become question marks.
+std::string printable(std::string_view text);
+
 // "text" with quotes, valid whatever the bytes: what is no UTF-8 becomes U+FFFD.
 std::string quoted(std::string_view text);
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error_util.h"
+#include "codec/external.h"
 #include "engine/backends.h"
 #include "engine/device.h"
 #include "engine/encode_call.h"
@@ -168,12 +169,16 @@ std::string_view codec_for(std::string_view name_or_extension) noexcept {
 
 std::vector<FormatInfo> formats() {
   std::vector<FormatInfo> out;
-  for (const CodecEntry& entry : codecs()) {
-    const Format& format = *entry.format;
-    if (!out.empty() && out.back().name == format.name) continue;
+  const auto add = [&](const Format& format) {
+    if (std::any_of(out.begin(), out.end(), [&](const FormatInfo& there) { return there.name == format.name; })) return;
     out.push_back(
         {std::string(format.name), {format.extensions.begin(), format.extensions.end()}, format.embed != nullptr});
-  }
+  };
+  for (const CodecEntry& entry : codecs()) add(*entry.format);
+  for_each_external_codec([&](const ExternalCodec& codec) {
+    add(codec.format());
+    return false;
+  });
   return out;
 }
 
