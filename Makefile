@@ -52,7 +52,7 @@ test-extra: build  ## the tests that need PyTorch and Ray, which are large: into
 
 docs: bootstrap  ## the documentation as a site, in site/
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -r scripts/requirements-docs.txt
-	@$(PYTHON) -m mkdocs build --strict -q
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict -q
 
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py

@@ -54,7 +54,8 @@ def main() -> None:
     images, streams = decoder.decode(data), [restride.CodeStream(0) for _ in data]
     size_in = sum(map(len, data)) / len(data)
     print(f"{len(data)} files, {size_in / 1e3:.0f} KB each\n")
-    print("| job | images/s a core | KB out | in and out a core, MB/s | a billion: core-days | TB out |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| job | images/s a core | KB out | in and out a core, MB/s | a billion: core-days | TB out |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, job in JOBS.items():
         params = restride.DecodeParams(reduce=1) if "half" in name else None
         seconds, out = [], 0.0
@@ -71,7 +72,8 @@ def main() -> None:
             seconds.append(time.process_time() - start)
         else:
             rate = len(data) / statistics.median(seconds[1:])
-            print(f"| {name} | {rate:,.0f} | {out / 1e3:.0f} | {rate * (size_in + out) / 1e6:.0f} | {1e9 / rate / 86400:.1f} | {out / 1e3:.0f} |")
+            print(f"| {name} | {rate:,.0f} | {out / 1e3:.0f} | {rate * (size_in + out) / 1e6:.0f} | "
+                  f"{1e9 / rate / 86400:.1f} | {out / 1e3:.0f} |")  # fmt: skip
 
 
 if __name__ == "__main__":

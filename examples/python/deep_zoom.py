@@ -50,7 +50,8 @@ class Pyramid:
         if top >= height or left >= width:
             raise IndexError
         region = restride.Region(top, left, min(top + SIDE, height), min(left + SIDE, width))
-        image = self._decoder.decode(stream.get_sub_code_stream(region=region), params=restride.DecodeParams(reduce=reduce), on_error="raise")
+        part, params = stream.get_sub_code_stream(region=region), restride.DecodeParams(reduce=reduce)
+        image = self._decoder.decode(part, params=params, on_error="raise")
         return bytes(self._encoder.encode(image, "jpeg", on_error="raise"))
 
 

@@ -63,9 +63,10 @@ def notebook_page(path: pathlib.Path) -> str:
 
 def outputs(result) -> list[str]:
     data = result.get("data", {})
-    if "image/png" in data:
-        picture = data["image/png"]
-        return [f'<img alt="output of the code above" src="data:image/png;base64,{"".join(picture).strip()}">'.replace("\n", "")]
+    for kind in ("image/jpeg", "image/png"):
+        if kind in data:
+            coded = "".join("".join(data[kind]).split())
+            return [f'<img alt="output of the code above" src="data:{kind};base64,{coded}">']
     text = "".join(result.get("text", data.get("text/plain", [])))
     return [f'<div class="outcome" markdown>\n\n```text\n{text.rstrip()}\n```\n\n</div>'] if text.strip() else []
 
@@ -75,8 +76,8 @@ def cpp_reference() -> str:
     folder = ROOT / "include" / "restride"
     order = re.findall(r'#include "restride/(\w+)\.h"', (folder / "restride.h").read_text())
     names = [*order, *sorted(p.stem for p in folder.glob("*.h") if p.stem not in (*order, "restride", "export"))]
-    out = ["# C++\n\nWritten from the public headers. `#include <restride/restride.h>` has all of them; programs link `restride::restride`. "
-           "Errors are values: nothing throws. Complete programs are in `examples/cpp`.\n"]  # fmt: skip
+    out = ["# C++\n\nWritten from the public headers. `#include <restride/restride.h>` has all of them; programs link "
+           "`restride::restride`. Errors are values: nothing throws. Complete programs are in `examples/cpp`.\n"]  # fmt: skip
     for name in names:
         text = (folder / f"{name}.h").read_text()
         lead = re.match(r"(?:// SPDX.*\n)((?://.*\n)*)", text)
@@ -85,8 +86,8 @@ def cpp_reference() -> str:
         for block in declarations(body):
             comment = "".join(re.match(r"((?://.*\n)*)", block).group(1))
             code = block[len(comment) :].strip()
-            title = re.search(r"(?:class|struct|enum class)\s+(?:RESTRIDE_API\s+)?(\w+)(?:\s*:[^{]*)?\s*\{", code)
-            heading = f"### {title.group(1)}\n\n" if title else ""
+            titles = re.findall(r"^(?:class|struct|enum class) (\w+)(?:\s*:[^{;]*)?\s*\{", code, re.M)
+            heading = f"### {', '.join(titles)}\n\n" if titles else ""
             out.append(f"{heading}{prose(comment)}\n\n```cpp\n{code}\n```\n")
     return "\n".join(out)
 
