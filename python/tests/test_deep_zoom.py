@@ -96,7 +96,8 @@ def test_the_page_in_a_browser(slide, tmp_path, monkeypatch):
     monkeypatch.setattr(deep_zoom, "VIEWER", page)
     server = deep_zoom.serve(slide)
     command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-               "--window-size=800,600", "--virtual-time-budget=8000", "--dump-dom", f"http://127.0.0.1:{server.server_address[1]}/"]  # fmt: skip
+               "--window-size=800,600", "--virtual-time-budget=8000", "--dump-dom",
+               f"http://127.0.0.1:{server.server_address[1]}/"]  # fmt: skip
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     server.shutdown()
     server.server_close()
