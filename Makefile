@@ -50,6 +50,10 @@ test-extra: build  ## the tests that need PyTorch and Ray, which are large: into
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -r scripts/requirements-extra.txt
 	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/test_torch.py python/tests/test_ray.py python/tests/test_snippets.py python/tests/test_notebooks.py
 
+docs: bootstrap  ## the documentation as a site, in site/
+	@$(PYTHON) -m pip install -q --disable-pip-version-check -r scripts/requirements-docs.txt
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict -q
+
 layers:  ## check who includes whom
 	@python3 scripts/check_layers.py
 
@@ -68,4 +72,4 @@ demo: bootstrap  ## the walkthrough on real photographs, and demo/index.html
 ci: layers test asan wheel  ## what CI runs
 
 clean:
-	rm -rf build dist wheelhouse demo build.log
+	rm -rf build dist wheelhouse demo site build.log

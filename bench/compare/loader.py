@@ -7,7 +7,7 @@ scale: how many times as high and wide as some 500 x 375 the files are.
 
 cpu: restride.torch in this process and in DataLoader workers, against torchvision's ImageFolder with Pillow (Resize and
 CenterCrop) and, where it is there, torchvision.io. cuda: restride.torch onto the device, against itself on the CPU with the
-copy, nvImageCodec and torchvision's nvJPEG with a resize a picture, where they are there. Loaders take turns; medians.
+copy, and nvImageCodec with a resize a picture, where it is there. Loaders take turns; medians.
 """
 
 from __future__ import annotations

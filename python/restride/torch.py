@@ -265,13 +265,14 @@ def _weights(count: int, room: int, used: Any, dtype: Any) -> Any:
     return (weight / weight.sum(2, keepdim=True)).to(dtype)
 
 
-def resample(pictures: Any, sizes: Any, size: tuple[int, int]) -> Any:
+def resample(pictures: Any, sizes: Any, size: tuple[int, int], dtype: Any = None) -> Any:
     """Antialiased bilinear resize of pictures[i, :h, :w] (N, H, W, C; uint8), with (h, w) in sizes[i], to (N, C, *size) uint8.
 
     torch's interpolate(antialias=True) for pictures of different sizes at once; equal to it but for rounding (by one).
     """
     count, height, width, channels = pictures.shape
-    dtype = torch.float16 if pictures.is_cuda else torch.float32  # 11 bits hold a sample; products are summed in float32
+    if dtype is None:
+        dtype = torch.float16 if pictures.is_cuda else torch.float32  # 11 bits hold a sample; products are summed in float32
     rows = _weights(size[0], height, sizes[:, 0], dtype) @ pictures.reshape(count, height, width * channels).to(dtype)
     rows = rows.reshape(count, size[0], width, channels).permute(0, 3, 1, 2).reshape(count, channels * size[0], width)
     done = rows @ _weights(size[1], width, sizes[:, 1], dtype).transpose(1, 2)

@@ -127,8 +127,10 @@ def test_htj2k_of_another_encoder(syntax):
     assert (by("restride", dataset) == pixels).all() and (rp.decode_frames(dataset) == pixels).all()
 
 
-@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm", "MR_small_jp2klossless.dcm",
-                                  "SC_rgb_small_odd.dcm", "examples_rgb_color.dcm", "examples_ybr_color.dcm", "liver_1frame.dcm"])  # fmt: skip
+@pytest.mark.parametrize("name", [
+    "CT_small.dcm", "MR_small.dcm", "MR_small_implicit.dcm", "MR_small_jp2klossless.dcm", "SC_rgb_small_odd.dcm", "examples_rgb_color.dcm",
+    "examples_ybr_color.dcm", "liver_1frame.dcm",
+])  # fmt: skip
 @pytest.mark.parametrize("syntax", [uid.HTJ2KLosslessRPCL, uid.HTJ2KLossless, uid.JPEG2000Lossless])
 def test_compress_keeps_every_pixel(name, syntax, tmp_path):
     if syntax != uid.JPEG2000Lossless and not high_throughput():

@@ -281,16 +281,17 @@ def test_a_data_set_can_be_pickled(tmp_path):
     assert (pickle.loads(pickle.dumps(data))[1][0] == before).all()
 
 
-def test_the_devices_resize_is_the_hosts():
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 0.51), (torch.float16, 1)])
+def test_the_devices_resize_is_the_hosts(dtype, tolerance):
     """The batched products that a GPU runs, here on the CPU, with rubbish in the padding."""
     rng = np.random.default_rng(1)
     sizes = [(40, 61), (33, 200), (100, 32), (17, 20), (32, 32)]
     staging = torch.from_numpy(rng.integers(0, 255, (len(sizes), 112, 208, 3), dtype=np.uint8))
-    got = rt.resample(staging, torch.tensor(sizes, dtype=torch.float32), (32, 24))
+    got = rt.resample(staging, torch.tensor(sizes, dtype=torch.float32), (32, 24), dtype)
     for i, (h, w) in enumerate(sizes):
         one = staging[i, :h, :w].permute(2, 0, 1)[None].float()
         want = torch.nn.functional.interpolate(one, (32, 24), mode="bilinear", antialias=True)[0]
-        assert (got[i].float() - want).abs().max() <= 0.51
+        assert (got[i].float() - want).abs().max() <= tolerance
 
 
 def test_the_devices_route_gives_the_hosts_batch(monkeypatch):
