@@ -5,7 +5,7 @@ CMAKE := $(CURDIR)/.venv/bin/cmake
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help bootstrap build test test-gpu test-extra asan tsan bench bench-quick docs lint layers wheel demo ci clean
+.PHONY: help bootstrap build test test-gpu test-extra asan tsan bench bench-quick bench-jpeg docs lint layers wheel demo ci clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -45,6 +45,10 @@ bench: build  ## everything against the libraries of PyPI: JSON, bench/results/i
 bench-quick: build  ## a dozen cases, under 3 minutes; fails where the best peer is more than 5 % ahead
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@PYTHONPATH=build/dev/python $(PYTHON) bench/compare/cpu.py --quick
+
+bench-jpeg: build  ## JPEG decoding against libjpeg-turbo driven plainly
+	@$(CMAKE) -DRESTRIDE_BENCH=ON build/dev >build.log && $(CMAKE) --build build/dev -j $(JOBS) --target jpeg_floor
+	@mkdir -p build/jpegs && $(PYTHON) bench/compare/pictures.py build/jpegs && build/dev/bench/jpeg_floor build/jpegs/*.jpg
 
 test-extra: build  ## the tests that need PyTorch and Ray, which are large: into .venv
 	@$(PYTHON) -m pip install -q --disable-pip-version-check -r scripts/requirements-extra.txt

@@ -3,7 +3,7 @@
 # ruff: noqa: E402 - the environment is set before the libraries are loaded
 """Restride against the libraries of PyPI on the CPU: the same work, round-robin in one process, results compared.
 
-usage: cpu.py OUT.json [--only TEXT] [--reps N]
+usage: cpu.py OUT.json [--only TEXT] [--reps N]      with --only, the other cases of an OUT.json that is there stay in it
        cpu.py --quick       a dozen cases in under three minutes; exit status 1 if one of them is more than 5 % behind
 Needs restride, NumPy, OpenCV, Pillow and scikit-learn (for its photographs). The libraries of bench/requirements.txt take part
 where they are installed. Prints a line a case; writes seconds a call (median, minimum, maximum): CPU time of all threads of the
@@ -72,6 +72,12 @@ def picture(size):
     return scene(*SIZES[size], seed=0)
 
 
+@functools.cache
+def output(shape):
+    """The memory that all libraries decode into: how fast a copy is depends on where it goes."""
+    return np.empty(shape, np.uint8)
+
+
 class Codec:
     """Restride, or nvImageCodec, whose API is the same: results in memory that is kept."""
 
@@ -85,7 +91,7 @@ class Codec:
         kept = self.decoder.decode(data, params=params)
         if kept is None:
             return None
-        out = np.array(kept)
+        out = output(np.asarray(kept).shape)
         image = self.module.as_image(out)
 
         def run():
@@ -96,7 +102,7 @@ class Codec:
 
     def decode_all(self, files, shape):
         """A batch of pictures of one shape into one array."""
-        out = np.empty((len(files), *shape), np.uint8)
+        out = output((len(files), *shape))
         images = [self.module.as_image(place) for place in out]
 
         def run():
@@ -107,7 +113,7 @@ class Codec:
 
     def region(self, data, y, x, size):
         """First a region of new bytes, then one of a stream that was looked at before."""
-        out = np.empty((size, size, 3), np.uint8)
+        out = output((size, size, 3))
         image = self.module.as_image(out)
         where = self.module.Region(y, x, y + size, x + size)
 
@@ -149,12 +155,12 @@ def tiff(pixels, **options):
 
 def into(decode, data, shape, **options):
     """`decode` with an out= that is used again."""
-    out = np.empty(shape, np.uint8)
+    out = output(shape)
     return lambda: decode(data, out=out, **options)
 
 
 def simplejpeg_into(data, shape):
-    out = np.empty((*shape[:2], 3 if len(shape) == 3 else 1), np.uint8)
+    out = output((*shape[:2], 3 if len(shape) == 3 else 1))
     colour = "RGB" if len(shape) == 3 else "GRAY"
 
     def run():
@@ -177,7 +183,7 @@ def decoders(kind, data, shape):
     if simplejpeg and kind == "jpeg":
         found["simplejpeg"] = simplejpeg_into(data, shape)
     if turbojpeg and kind == "jpeg" and not gray:
-        kept = np.empty(shape, np.uint8)
+        kept = output(shape)
         found["PyTurboJPEG"] = lambda: TURBOJPEG.decode(data, pixel_format=turbojpeg.TJPF_RGB, dst=kept)
     if imagecodecs:
         names = {"jpeg": ["jpeg8"], "png": ["png", "spng"], "jpeg2k": ["jpeg2k"], "pnm": []}.get(kind, [kind])
@@ -185,7 +191,7 @@ def decoders(kind, data, shape):
         for name in names:
             found[f"imagecodecs {name}"] = into(getattr(imagecodecs, f"{name}_decode"), data, shape, **options)
     if tifffile and kind == "tiff":
-        out = np.empty(shape, np.uint8)
+        out = output(shape)
         found["tifffile"] = lambda: tifffile.imread(io.BytesIO(data), out=out, maxworkers=1)
     if kornia and kind == "png":
         found["kornia-rs"] = lambda: np.asarray(kornia.io.decode_image_png_u8(data, shape[:2], "rgb"))
@@ -208,7 +214,7 @@ def two_threads(kind, name, size, make, exact=False):
             del found["imagecodecs jpeg2k"]
             found["imagecodecs jpeg2k, 2 threads"] = into(imagecodecs.jpeg2k_decode, data, pixels.shape, numthreads=2)
         if "tifffile" in found:
-            out = np.empty(pixels.shape, np.uint8)
+            out = output(pixels.shape)
             found["tifffile"] = lambda: tifffile.imread(io.BytesIO(data), out=out, maxworkers=2)
         if NVIDIA_2:
             found["nvImageCodec"] = NVIDIA_2.decode(data, False)
@@ -224,7 +230,7 @@ def batch_case(size, count):
         height, width = SIZES[size]
         files = [saved(scene(height, width, seed), "JPEG", quality=90, subsampling=2) for seed in range(count)]
         pool = ThreadPoolExecutor(2)
-        out = np.empty((count, height, width, 3), np.uint8)
+        out = output((count, height, width, 3))
 
         def spread(decode):
             def run():
@@ -510,8 +516,13 @@ def main():
     if not arguments.out:
         parser.error("OUT.json is missing")
     rows = []
+    kept = {}
+    if arguments.only and os.path.exists(arguments.out):
+        with open(arguments.out) as file:
+            kept = {row["case"]: row for row in json.load(file)["rows"]}
     for name, ((height, width), start, clock) in CASES.items():
         if arguments.only not in name:
+            rows += [kept[name]] if name in kept else []
             continue
         load = os.getloadavg()[0]
         measured = measure(*start(), clock, arguments.reps)

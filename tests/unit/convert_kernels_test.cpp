@@ -114,6 +114,16 @@ TEST_P(OnTarget, PermutationsInPlace) {
     }
 }
 
+TEST_P(OnTarget, Copies) {
+  for (std::size_t n = 0; n <= 3 * kLongest; ++n)
+    for (std::size_t shift = 0; shift < 33; shift += 1 + n % 5) {
+      const auto from = random_bytes(n);
+      Exact in(from, n % 7), out(random_bytes(n), shift);
+      kernels_->copy(in.data(), out.data(), n);
+      ASSERT_EQ(out.bytes(), from) << n << " bytes";
+    }
+}
+
 TEST_P(OnTarget, ByteSwap) {
   for (unsigned size : {2U, 4U, 8U}) {
     const auto from = random_bytes(kLongest * size);

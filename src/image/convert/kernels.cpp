@@ -2,6 +2,8 @@
 // The instruction sets, and which of them this machine has.
 #include "image/convert/kernels.h"
 
+#include <cstring>
+
 #include "image/convert/color.h"
 
 #if defined(__x86_64__)
@@ -38,6 +40,7 @@ constexpr std::int32_t kCbToGreen = Bt601::fixed(0.34414), kCrToGreen = Bt601::f
 namespace plain {
 #include "image/convert/kernels_loops.h"
 
+void copy(const std::byte* from, std::byte* to, std::size_t n) noexcept { std::memcpy(to, from, n); }
 void permute(const Permutation& how, const std::byte* from, std::byte* to, std::size_t n) noexcept {
   permute_rest(how, from, to, 0, n);
 }
@@ -49,11 +52,11 @@ void join(unsigned channels, unsigned size, const std::byte* const* from, std::b
 }
 }  // namespace plain
 
-#define RESTRIDE_KERNELS(set)                                                                                        \
-  {                                                                                                                  \
-    set::permute, set::split, set::join, set::narrow, set::widen, set::take<std::uint8_t>, set::take<std::uint16_t>, \
-        set::limit, set::give<std::uint8_t>, set::give<std::uint16_t>, set::luma<std::uint8_t>,                      \
-        set::luma<std::uint16_t>, set::ycc_to_rgb8, set::rgb_to_ycc8, set::cmyk_to_rgb8                              \
+#define RESTRIDE_KERNELS(set)                                                                                    \
+  {                                                                                                              \
+    set::copy, set::permute, set::split, set::join, set::narrow, set::widen, set::take<std::uint8_t>,            \
+        set::take<std::uint16_t>, set::limit, set::give<std::uint8_t>, set::give<std::uint16_t>,                 \
+        set::luma<std::uint8_t>, set::luma<std::uint16_t>, set::ycc_to_rgb8, set::rgb_to_ycc8, set::cmyk_to_rgb8 \
   }
 
 constexpr Kernels kPlain = RESTRIDE_KERNELS(plain);

@@ -50,6 +50,27 @@ inline typename Vector::Register collected(const Vector::Register (&in)[kChannel
   return out;
 }
 
+// Stores are aligned but for the first and the last, which may overlap their neighbours.
+void copy(const std::byte* from, std::byte* to, std::size_t n) noexcept {
+  constexpr std::size_t kBytes = Vector::kLanes * 16;
+  if (n < kBytes) {
+    std::memcpy(to, from, n);
+    return;
+  }
+  Vector::store(to, 16, Vector::load(from, 16));
+  std::size_t i = kBytes - reinterpret_cast<std::uintptr_t>(to) % kBytes;
+  for (; i + 4 * kBytes <= n; i += 4 * kBytes) {
+    const auto a = Vector::load(from + i, 16), b = Vector::load(from + i + kBytes, 16);
+    const auto c = Vector::load(from + i + 2 * kBytes, 16), d = Vector::load(from + i + 3 * kBytes, 16);
+    Vector::store(to + i, 16, a);
+    Vector::store(to + i + kBytes, 16, b);
+    Vector::store(to + i + 2 * kBytes, 16, c);
+    Vector::store(to + i + 3 * kBytes, 16, d);
+  }
+  for (; i + kBytes <= n; i += kBytes) Vector::store(to + i, 16, Vector::load(from + i, 16));
+  Vector::store(to + n - kBytes, 16, Vector::load(from + n - kBytes, 16));
+}
+
 template <unsigned kChannels, unsigned kSize>
 inline void split_fixed(const std::byte* from, std::byte* const* to, std::size_t n) noexcept {
   constexpr std::size_t kPixels = Vector::kLanes * 16 / kSize;

@@ -140,13 +140,14 @@ Conversion plan_conversion(const ImageSpec& from, const ImageView& to, std::int6
 
 void copy_rows(const std::byte* from, std::ptrdiff_t from_stride, std::byte* to, std::ptrdiff_t to_stride,
                std::size_t bytes, std::int64_t rows) noexcept {
-  // Without gaps it is one long copy, which memcpy does without reading what it writes over.
+  if (bytes == 0) return;
+  const auto copy = kernels::best().copy;
   const bool dense = from_stride == to_stride && from_stride == static_cast<std::ptrdiff_t>(bytes);
   if (dense && rows > 0) {
-    std::memcpy(to, from, bytes * static_cast<std::size_t>(rows));
+    copy(from, to, bytes * static_cast<std::size_t>(rows));
     return;
   }
-  for (std::int64_t y = 0; y < rows; ++y) std::memcpy(to + y * to_stride, from + y * from_stride, bytes);
+  for (std::int64_t y = 0; y < rows; ++y) copy(from + y * from_stride, to + y * to_stride, bytes);
 }
 
 bool same_samples(const ImageSpec& from, const ImageSpec& to) noexcept {

@@ -382,6 +382,18 @@ bool run(Way&& way, std::int64_t width, std::int64_t height, bool swaps_axes) no
   return true;
 }
 
+// True if both sides are dense interleaved pixels of the same channels in the same order.
+bool same_pixels(const Sides& sides) noexcept {
+  const Conversion& how = sides.how;
+  const auto size = static_cast<std::ptrdiff_t>(size_of(how.from_type));
+  if (!how.pass_through || how.stored < 2 || how.from_bgr != how.to_bgr) return false;
+  if (!sides.joined() || how.x_step != sides.to_pixel()) return false;
+  for (unsigned k = 0; k < how.stored; ++k)
+    if (sides.planes[k].pixel_stride != size * how.stored || sides.planes[k].data != sides.planes[0].data + k * size)
+      return false;
+  return true;
+}
+
 // Bits of the numbers that samples are worked on as: 8, 16, or 0 for what is not done here.
 unsigned work_bits(SampleType type, unsigned bits) noexcept {
   switch (type) {
@@ -411,6 +423,15 @@ bool convert_rows(const Conversion& how, std::span<const PlaneView> planes, std:
     if (size == 2) return run(Planes<std::uint16_t, std::uint16_t>(sides, moves), width, height, swaps_axes);
     if (size == 4) return run(Planes<std::uint32_t, std::uint32_t>(sides, moves), width, height, swaps_axes);
     return false;
+  }
+  if (same_pixels(sides)) {
+    // Only the samples change: one channel of as many.
+    Conversion samples = how;
+    samples.loaded = samples.stored = 1;
+    samples.from_bgr = samples.to_bgr = false;
+    samples.x_step = static_cast<std::ptrdiff_t>(size_of(how.to_type));
+    const PlaneView all{planes[0].data, planes[0].row_stride, static_cast<std::ptrdiff_t>(size_of(how.from_type))};
+    return convert_rows(samples, {&all, 1}, width * how.stored, height, swaps_axes, kernels);
   }
   const unsigned from = work_bits(how.from_type, how.from_bits), to = work_bits(how.to_type, how.to_bits);
   const bool same_depth = how.from_bits == how.to_bits;
