@@ -10,7 +10,6 @@ import os
 import pathlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

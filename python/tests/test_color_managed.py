@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-import restride
 from PIL import Image, ImageCms
+
+import restride
 
 MANAGED = restride.DecodeParams(color_managed=True)
 SRGB = ImageCms.createProfile("sRGB")

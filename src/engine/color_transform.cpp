@@ -172,8 +172,7 @@ Status decode_one_in_srgb(FormatDecoder& decoder, const ColorTransform& color, c
 void decode_in_srgb(FormatDecoder& decoder, const ColorTransform& color, const ImageSpec& native, DecodeJob& job,
                     Context& context) {
   auto scratch = context.scratch.lease();
-  Status status = decode_one_in_srgb(decoder, color, native, job, *scratch, context);
-  job.status = std::move(status);
+  job.status = or_out_of_memory([&] { return decode_one_in_srgb(decoder, color, native, job, *scratch, context); });
   scratch->reset();
 }
 
