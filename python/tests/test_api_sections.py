@@ -189,7 +189,8 @@ class TestImages:
 class TestMetadata:
     """Metadata (1.6, 3.4)."""
 
-    test_metadata = elsewhere("test_metadata.py", "test_the_class", "test_tiff_tags", "test_geo", "test_slides", "test_formats_without_tags")
+    test_metadata = elsewhere("test_metadata.py", "test_the_class", "test_tiff_tags", "test_geo", "test_slides",
+                              "test_formats_without_tags")  # fmt: skip
 
     def test_the_classes_refusals(self, decoder):
         tiff = encoded(codec="tiff")
