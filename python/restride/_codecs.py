@@ -185,7 +185,7 @@ class Decoder(_Codec):
             self.errors = [None]
             return image
         error = None if status is None else make_error(*status)
-        if status is not None and status[0] == "invalid_argument":  # the caller's mistake, not the picture's
+        if error is not None and error.code == "invalid_argument":  # the caller's mistake, not the picture's
             self.errors = [error]
             raise error
         return self._settle([image], [error], on_error)[0]
