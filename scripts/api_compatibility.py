@@ -28,7 +28,7 @@ BETTER = {
     "CodeStream.num_images": "reasons and byte offsets behind the same text",
     "CodeStream.chroma_subsampling": "WebP says 4:2:0 where its pixels are stored so",
     "CodeStream.get_sub_code_stream": "both keyword sets; errors say why; a view of a region's view shows that region",
-    "DecodeParams": "also reduce, fit_within, max_pixels, max_memory",
+    "DecodeParams": "also reduce, fit_within, max_pixels, max_memory, color_managed",
     "Decoder": "works without a GPU and without a driver; one object for many threads; on_error; errors",
     "Decoder.decode": "also a whole batch into one array (out=); None in place, with a warning that says why",
     "Decoder.read": "as decode",

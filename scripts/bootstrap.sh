@@ -5,8 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(g++ make cmake ninja-build pkg-config ccache git python3 python3-dev python3-venv libjpeg-dev libtiff-dev libdeflate-dev libisal-dev libwebp-dev
-  libopenjp2-7-dev libgtest-dev libcli11-dev)
-optional=(libopenjph-dev)   # HTJ2K encoding; not in every distribution
+  libopenjp2-7-dev liblcms2-dev libgtest-dev libcli11-dev)
+optional=(libopenjph-dev libjpeg-turbo-progs)   # HTJ2K encoding, not in every distribution; arithmetic-coded JPEG for a test
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 

@@ -16,4 +16,19 @@ trap 'rm -rf "$empty"' EXIT
 "$empty/bin/python" -m pip install -q --disable-pip-version-check wheelhouse/*.whl
 cp scripts/try_wheel.py "$empty"
 (cd "$empty" && env -u PYTHONPATH bin/python try_wheel.py)
+# A package with a codec of its own, built against the wheel's headers and found by its entry point.
+cp -r examples/plugin "$empty/plugin"
+"$empty/bin/python" -m pip install -q --disable-pip-version-check "scikit-build-core>=0.10"
+PATH=$PWD/.venv/bin:$PATH env -u PYTHONPATH "$empty/bin/python" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps "$empty/plugin"
+(cd "$empty" && env -u PYTHONPATH bin/python - <<'PY'
+import numpy as np
+import restride
+
+pixels = np.arange(48 * 64 * 3, dtype=np.uint32).reshape(48, 64, 3).astype(np.uint8)
+encoded = bytes(restride.Encoder().encode(pixels, ".qoi", on_error="raise"))
+assert encoded[:4] == b"qoif" and restride.CodeStream(encoded).codec_name == "qoi"
+assert (np.asarray(restride.Decoder().decode(encoded, on_error="raise")) == pixels).all()
+print("codec from outside ok:", restride.libraries()[-1]["path"])
+PY
+)
 ls -la dist wheelhouse

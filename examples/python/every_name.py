@@ -35,7 +35,7 @@ def streams_and_views(data: bytes) -> None:
 def decode(decoder: restride.Decoder, data: bytes) -> restride.Image:
     params = restride.DecodeParams(apply_exif_orientation=True, color_spec=restride.SRGB, allow_any_depth=False,
                                    sample_format=restride.I_RGB, reduce=0, fit_within=(48, 64), max_pixels=1 << 20,
-                                   max_memory=1 << 30)  # fmt: skip
+                                   max_memory=1 << 30, color_managed=False)  # fmt: skip
     image: restride.Image = decoder.decode(data, params=params)
     again: restride.Image = decoder.read(data, image=image)
     assert again is image and decoder.errors == [None] and decoder.device_id < 0
@@ -102,21 +102,30 @@ def errors(decoder: restride.Decoder) -> None:
         assert error.code == "unsupported" and error.offset == 0
 
 
-def codecs_from_outside() -> None:
-    """A format of two numbers and the samples, made of plain functions."""
+def codecs_from_outside(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    """Bytes as they are, behind four letters and two numbers."""
 
     def info(data: bytes) -> restride.CodecInfo:
-        return restride.CodecInfo(height=data[4], width=data[5], channels=1)
+        return restride.CodecInfo(height=data[4], width=data[5], channels=3, dtype=np.uint8, precision=8, color_spec=restride.SRGB,
+                                  orientation=1)  # fmt: skip
 
-    restride.register_codec("tiny", extensions=[".tiny"], probe=lambda data: data[:4] == b"TINY", info=info,
-                            decode=lambda data: np.frombuffer(data, np.uint8, offset=6).reshape(data[4], data[5]))  # fmt: skip
-    picture = restride.Decoder().decode(b"TINY" + bytes([1, 3, 7, 8, 9]), params=restride.DecodeParams(color_spec=restride.GRAY))
-    assert np.asarray(picture).ravel().tolist() == [7, 8, 9]
-    restride.unregister_codec("tiny")
+    def decode_bytes(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        return np.frombuffer(data, np.uint8, offset=6).reshape(data[4], data[5], 3)
+
+    def encode_pixels(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:
+        return b"bare" + bytes(array.shape[:2]) + array.tobytes()
+
+    restride.register_codec("bare", probe=lambda data: data[:4] == b"bare", info=info, decode=decode_bytes, encode=encode_pixels,
+                            extensions=[".bare"], channels=[3], dtypes=[np.uint8], takes_quality=False)  # fmt: skip
+    data = bytes(restride.Encoder().encode(pixels, ".bare"))
+    assert (restride.imread(data) == pixels).all()
+    restride.unregister_codec("bare")
     try:
-        restride.load_codec_library("/no/such/library.so")
+        restride.load_codec_library("/nowhere/codec.so")
     except restride.NotFoundError:
-        assert isinstance(restride.libraries(), list) and restride.get_include()
+        pass
+    assert any(library["name"] == "librestride_cuda" for library in restride.libraries())
+    assert (pathlib.Path(restride.get_include()) / "restride" / "codec.h").exists()
 
 
 def main() -> None:
@@ -130,6 +139,7 @@ def main() -> None:
         assert (np.asarray(image) == pixels).all()
         look_at(image)
         errors(decoder)
+        codecs_from_outside(pixels)
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "picture.png"
             assert encoder.write(path, image) == str(path)

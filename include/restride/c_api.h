@@ -146,6 +146,8 @@ typedef struct restride_decode_params {
   uint32_t reduce;                /* halvings of the size */
   uint32_t fit_width, fit_height; /* both not 0: as few more halvings as make it fit */
   int32_t exact_shape;            /* 1: refuse a picture that differs from its image in size, channels or type */
+  int32_t color_managed;          /* 1: apply the picture's ICC profile: pixels are sRGB */
+  uint32_t reserved;
   uint64_t max_pixels, max_memory;
 } restride_decode_params;
 

@@ -32,6 +32,9 @@ struct DecodeParams {
   std::uint8_t reduce = 0;
   // Both not 0: as few more halvings as make the picture, as displayed, this large at most.
   std::uint32_t fit_width = 0, fit_height = 0;
+  // True: the picture's ICC profile is applied (perceptual intent), and pixels are sRGB, or gray or SYCC made of it; a
+  // picture without one counts as sRGB. RGB, gray and CMYK of 8 or 16 bit; done by the CPU, for device images too.
+  bool color_managed = false;
   bool exact_shape = false;  // refuse a picture that differs from the image given in size, channels or type
   Limits limits;
 };

@@ -40,6 +40,9 @@ rm -rf source
 fetch github.com/webmproject/libwebp v1.5.0
 with_cmake -DWEBP_BUILD_ANIM_UTILS=OFF -DWEBP_BUILD_CWEBP=OFF -DWEBP_BUILD_DWEBP=OFF -DWEBP_BUILD_GIF2WEBP=OFF \
   -DWEBP_BUILD_IMG2WEBP=OFF -DWEBP_BUILD_VWEBP=OFF -DWEBP_BUILD_WEBPINFO=OFF -DWEBP_BUILD_WEBPMUX=OFF -DWEBP_BUILD_EXTRAS=OFF
+fetch github.com/mm2/Little-CMS lcms2.17
+(cd source && ./configure --quiet --prefix="$prefix" --disable-static && make -s -j "$(nproc)" && make -s install)
+rm -rf source
 fetch github.com/uclouvain/openjpeg v2.5.3
 with_cmake -DBUILD_CODEC=OFF
 fetch github.com/aous72/OpenJPH 0.21.0

@@ -26,9 +26,9 @@ nb::list report(const std::vector<Status>& statuses) {
 }
 
 // (apply_exif_orientation, color, format, allow_any_depth, reduce, max_pixels or None, max_memory or None,
-// (fit_height, fit_width))
+// (fit_height, fit_width), color_managed)
 using DecodeTuple = std::tuple<bool, int, int, bool, int, std::optional<std::uint64_t>, std::optional<std::uint64_t>,
-                               std::tuple<std::uint32_t, std::uint32_t>>;
+                               std::tuple<std::uint32_t, std::uint32_t>, bool>;
 
 DecodeParams params_of(const DecodeTuple& t) {
   DecodeParams p;
@@ -40,6 +40,7 @@ DecodeParams params_of(const DecodeTuple& t) {
   if (const auto& pixels = std::get<5>(t)) p.limits.max_pixels = *pixels;
   if (const auto& memory = std::get<6>(t)) p.limits.max_memory = *memory;
   std::tie(p.fit_height, p.fit_width) = std::get<7>(t);
+  p.color_managed = std::get<8>(t);
   return p;
 }
 

@@ -95,12 +95,15 @@ class DecodeParams(_Repr):
         Halvings of the size: JPEG 0 to 3, JPEG 2000 up to its decomposition levels, TIFF where it holds overviews.
     fit_within : tuple of int, optional
         (height, width) that the picture must fit within: it is halved as often as that takes, or refused.
+    color_managed : bool, optional
+        Apply the picture's ICC profile (perceptual intent), so that pixels are sRGB, or gray or SYCC made of it; a picture without a
+        profile counts as sRGB. 8 and 16-bit RGB, gray and CMYK.
     max_pixels, max_memory : int, optional
         Refuse larger pictures before memory is taken; the library's defaults if not given.
     """
 
     __slots__ = ("apply_exif_orientation", "color_spec", "allow_any_depth", "sample_format", "reduce", "fit_within",
-                 "max_pixels", "max_memory")  # fmt: skip
+                 "max_pixels", "max_memory", "color_managed")  # fmt: skip
 
     def __init__(
         self,
@@ -113,6 +116,7 @@ class DecodeParams(_Repr):
         fit_within: tuple[int, int] | None = None,
         max_pixels: int | None = None,
         max_memory: int | None = None,
+        color_managed: bool = False,
     ) -> None:
         self.apply_exif_orientation = apply_exif_orientation
         self.color_spec = color_spec
@@ -122,6 +126,7 @@ class DecodeParams(_Repr):
         self.fit_within = fit_within
         self.max_pixels = max_pixels
         self.max_memory = max_memory
+        self.color_managed = color_managed
 
     def _tuple(self) -> tuple[Any, ...]:
         color, form = ColorSpec(self.color_spec), SampleFormat(self.sample_format)
@@ -139,7 +144,7 @@ class DecodeParams(_Repr):
         if self.fit_within is not None and min(fit) < 1:
             raise ValueError(f"fit_within={self.fit_within} has no room for a pixel")
         return (bool(self.apply_exif_orientation), int(self.color_spec), int(self.sample_format), bool(self.allow_any_depth),
-                int(self.reduce), self.max_pixels, self.max_memory, fit)  # fmt: skip
+                int(self.reduce), self.max_pixels, self.max_memory, fit, bool(self.color_managed))  # fmt: skip
 
 
 class JpegEncodeParams(_Repr):

@@ -13,6 +13,7 @@ import zlib
 
 import numpy as np
 import pytest
+
 import restride
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -429,7 +430,8 @@ class TestPythonCodecsThatFail:
         code = """
 import numpy as np, sys
 held = restride.Decoder()
-restride.register_codec("x", probe=lambda d: d[:1] == b"x", info=lambda d: restride.CodecInfo(1, 1), decode=lambda d: held and np.ones((1, 1, 3), np.uint8))
+restride.register_codec("x", probe=lambda d: d[:1] == b"x", info=lambda d: restride.CodecInfo(1, 1),
+                        decode=lambda d: held and np.ones((1, 1, 3), np.uint8))
 image = restride.Decoder().decode(b"x")
 print(json.dumps(np.asarray(image).tolist()))
 """

@@ -9,8 +9,8 @@
 namespace restride {
 
 const char* name(Errc code) noexcept {
-  static constexpr std::array<const char*, 11> kNames{"invalid_argument", "unsupported",   "corrupt", "truncated",
-                                                      "limit_exceeded",   "out_of_memory", "io",      "not_found",
+  static constexpr std::array<const char*, 11> kNames{"invalid_argument", "unsupported",   "corrupt",  "truncated",
+                                                      "limit_exceeded",   "out_of_memory", "io",       "not_found",
                                                       "device",           "internal",      "extension"};
   const auto index = static_cast<std::size_t>(code);
   return index < kNames.size() ? kNames[index] : "unknown";

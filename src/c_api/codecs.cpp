@@ -86,6 +86,7 @@ Result<DecodeParams> params_of(const restride_decode_params* given) {
   out.fit_width = p.fit_width;
   out.fit_height = p.fit_height;
   out.exact_shape = p.exact_shape != 0;
+  out.color_managed = p.color_managed != 0;
   out.limits = {p.max_pixels, p.max_memory};
   return out;
 }

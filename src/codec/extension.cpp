@@ -180,28 +180,34 @@ void visit_external_codecs(bool (*f)(void* context, const ExternalCodec& codec),
 }
 
 Status register_codec(const restride_codec& table) {
-  load_environment();
-  RESTRIDE_ASSIGN(auto codec, ExternalCodec::make(table));
-  const std::lock_guard lock(registry().mutex);
-  RESTRIDE_TRY(check_free(*codec));
-  append(std::move(codec));
-  return {};
+  return or_out_of_memory([&]() -> Status {
+    load_environment();
+    RESTRIDE_ASSIGN(auto codec, ExternalCodec::make(table));
+    const std::lock_guard lock(registry().mutex);
+    RESTRIDE_TRY(check_free(*codec));
+    append(std::move(codec));
+    return {};
+  });
 }
 
 Status unregister_codec(const std::string& name) {
-  load_environment();
-  const std::lock_guard lock(registry().mutex);
-  bool found = false;
-  visit([&](const Node& node) { return found = node.codec->format().name == name; });
-  if (!found) return fail(Errc::invalid_argument, "no codec called \"%s\" was registered", name.c_str());
-  remove(name);
-  return {};
+  return or_out_of_memory([&]() -> Status {
+    load_environment();
+    const std::lock_guard lock(registry().mutex);
+    bool found = false;
+    visit([&](const Node& node) { return found = node.codec->format().name == name; });
+    if (!found) return fail(Errc::invalid_argument, "no codec called \"%s\" was registered", name.c_str());
+    remove(name);
+    return {};
+  });
 }
 
 Status load_codec_library(const std::string& path) {
-  load_environment();
-  const std::lock_guard lock(registry().mutex);
-  return load(path);
+  return or_out_of_memory([&] {
+    load_environment();
+    const std::lock_guard lock(registry().mutex);
+    return load(path);
+  });
 }
 
 std::vector<LibraryInfo> codec_libraries() {

@@ -22,6 +22,34 @@ bool uses_device(const DecodeTask& task) noexcept {
   return task.out->memory() == Memory::device || task.route == Route::down;
 }
 
+// The decoder delivers the profile's pixels to working memory, and sRGB comes out.
+void manage_colors(DecodePlan& plan, DecodeTask& task) {
+  task.decoded = plan.native;
+  plan.native = task.color->to();
+  plan.native.width = task.decoded.width;
+  plan.native.height = task.decoded.height;
+  const std::uint64_t pixels = saturating_mul(task.decoded.width, task.decoded.height);
+  const std::uint64_t channels = task.color->from().channels + task.color->to().channels;
+  plan.scratch += static_cast<std::size_t>(saturating_mul(pixels, channels, size_of(plan.native.type)));
+}
+
+// The colours of a picture are to be managed: by its profile, if it has one.
+Status find_colors(const DecodeEnvironment& environment, std::uint32_t image, DecodeTask& task) {
+  DecodeRequest& request = task.job.request;
+  const ImageSpec& output = task.geometry.output;
+  if (output.color == ColorSpec::cmyk || output.color == ColorSpec::ycck)
+    return fail(Errc::unsupported,
+                "color_managed gives sRGB, or gray or SYCC made of it, not CMYK: say color_spec SRGB");
+  RESTRIDE_ASSIGN(task.color, environment.colors->find(*request.stream, image, request.bytes, request.info().spec));
+  if (!task.color) return {};
+  if (!can_convert(task.color->to(), output))
+    return fail(Errc::unsupported, "color_managed: sRGB cannot be given in the colour or format asked for");
+  request.wanted = task.color->from();
+  request.wanted.width = static_cast<std::uint32_t>(request.window.width);
+  request.wanted.height = static_cast<std::uint32_t>(request.window.height);
+  return {};
+}
+
 // Takes the first candidate from `from` on that accepts the request. The preferred one's reason is the one to tell.
 Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, const DecodeParams& params,
                       bool onto_device, DecodeTask& task) {
@@ -32,7 +60,8 @@ Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, co
     const Candidate& candidate = environment.candidates[i];
     if (candidate.format != request.stream->format || !environment.decoders[i]) continue;
     if (candidate.on_device && !device_runtime()) continue;  // a forked child
-    request.converted_later = onto_device && !candidate.on_device;
+    if (candidate.on_device && task.color) continue;         // profiles are applied by the CPU
+    request.converted_later = onto_device && !candidate.on_device && !task.color;
     auto plan = environment.decoders[i]->plan(request);
     if (!plan) {
       if (reason) reason = std::move(plan).error();
@@ -46,6 +75,7 @@ Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, co
                       plan->native.channels);
       continue;
     }
+    if (task.color) manage_colors(*plan, task);
     if (plan->scratch > params.limits.max_memory)
       return fail(Errc::limit_exceeded, "decoding needs %zu bytes of working memory, more than max_memory = %llu",
                   plan->scratch, static_cast<unsigned long long>(params.limits.max_memory));
@@ -125,7 +155,9 @@ Status prepare_task(const DecodeEnvironment& environment, const CodeStream& in, 
   task.route = Route::none;
   task.job.status = {};
   task.job.wrote = false;
+  task.color.reset();
   if (task.geometry.inside.empty()) return {};
+  if (params.color_managed) RESTRIDE_TRY(find_colors(environment, parsed.image, task));
   return choose_decoder(environment, 0, params, onto_device, task);
 }
 
@@ -188,13 +220,13 @@ void DecodeCall::share_out(const Backend& backend, ParamsOf<DecodeParams> params
   for (const std::uint32_t i : order_) {
     if (!chose(i) || (left != 0 && left--)) continue;
     DecodeTask& task = tasks_[i];
-    const auto [plan, candidate, route, later] =
-        std::tuple(task.job.plan, task.candidate, task.route, task.job.request.converted_later);
+    const auto [plan, decoded, candidate, route, later] =
+        std::tuple(task.job.plan, task.decoded, task.candidate, task.route, task.job.request.converted_later);
     if (choose_decoder(*environment_, candidate + 1, params[i], task.out->memory() == Memory::device, task) &&
         !chose(i))
       continue;
-    std::tie(task.job.plan, task.candidate, task.route, task.job.request.converted_later) =
-        std::tie(plan, candidate, route, later);
+    std::tie(task.job.plan, task.decoded, task.candidate, task.route, task.job.request.converted_later) =
+        std::tie(plan, decoded, candidate, route, later);
   }
 }
 
@@ -362,7 +394,11 @@ void DecodeCall::run_device_jobs(std::size_t group, Context& context) {
 void DecodeCall::run_cpu_task(std::uint32_t index, std::span<Status> statuses, Context& context) {
   DecodeTask& task = tasks_[index];
   if (task.route != Route::none) {
-    environment_->decoders[task.candidate]->decode({&task.job, 1}, context);
+    FormatDecoder& decoder = *environment_->decoders[task.candidate];
+    if (task.color)
+      decode_in_srgb(decoder, *task.color, task.decoded, task.job, context);
+    else
+      decoder.decode({&task.job, 1}, context);
     // What a failed decoder wrote into the stage never reaches the image.
     settle(index, std::move(task.job.status), task.job.wrote && task.route == Route::host, statuses);
     task.job.status = {};

@@ -9,6 +9,7 @@
 #include "codec/codec.h"
 #include "codec/device_runtime.h"
 #include "engine/backends.h"
+#include "engine/color_transform.h"
 #include "engine/device.h"
 #include "engine/output_spec.h"
 #include "engine/params_of.h"
@@ -23,6 +24,7 @@ struct DecodeEnvironment {
   std::vector<std::unique_ptr<FormatDecoder>> decoders;  // parallel to candidates; null: cannot decode
   Executor* executor = nullptr;
   StatePool<Scratch>* scratch = nullptr;
+  ColorTransforms* colors = nullptr;
   int device = -1;
   std::vector<Backend> shares;  // backends that are to get a part of a batch only
 };
@@ -39,6 +41,8 @@ enum class Route : std::uint8_t {
 struct DecodeTask {
   DecodeJob job;
   DecodeGeometry geometry;
+  std::shared_ptr<const ColorTransform> color;  // null: colours stay as they are stored
+  ImageSpec decoded;                            // with `color`: what the decoder promised; the plan says what comes out
   const Region* region = nullptr;
   Image* out = nullptr;
   std::size_t candidate = 0;

@@ -19,6 +19,7 @@ struct Decoder::Impl {
     environment.candidates = std::move(candidates);
     environment.executor = pool ? pool.get() : options.executor;
     environment.scratch = &scratch;
+    environment.colors = &colors;
     environment.device = device;
     std::copy_if(options.backends.begin(), options.backends.end(), std::back_inserter(environment.shares),
                  [](const Backend& b) { return b.policy != LoadHintPolicy::ignore && b.load_hint < 1; });
@@ -38,6 +39,7 @@ struct Decoder::Impl {
   CodecOptions options;
   std::unique_ptr<ThreadPool> pool;  // null: the caller's executor
   StatePool<Scratch> scratch;
+  ColorTransforms colors;
   StatePool<DecodeCall> calls;
   DecodeEnvironment environment;
 };

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -17,12 +20,25 @@ struct FormatDetail {
   virtual ~FormatDetail() = default;
 };
 
+// An ICC profile as it lay in a file.
+struct ColorProfile {
+  std::vector<std::byte> bytes;
+  std::uint64_t hash = 0;
+};
+
 // The parsed headers of a code stream, shared by all its views and all backends.
 struct StreamInfo {
   const Format* format = nullptr;
   std::vector<ImageInfo> images;  // at least one
   std::size_t hidden = 0;         // so many at the end are only there as overviews of others
   std::unique_ptr<FormatDetail> detail;
+
+  // What the engine keeps beside: profiles that were asked for, by image. Null: the image has none; absent: not asked.
+  struct Profiles {
+    std::mutex mutex;
+    std::vector<std::optional<std::shared_ptr<const ColorProfile>>> known;
+  };
+  mutable Profiles profiles;
 
   std::size_t listed() const noexcept { return images.size() - hidden; }
 };

@@ -3,6 +3,7 @@
 // counted, in all threads.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <lcms2.h>
 
 #include <algorithm>
 #include <atomic>
@@ -165,6 +166,30 @@ TEST(Allocations, ExternalAndPaddedMemoryMakesNone) {
     Decoder decoder = value_of(Decoder::create(with_threads(1)));
     EXPECT_EQ(steady_count([&] { decoder.decode(b.in, b.out, b.statuses); }), 0) << codec;
     EXPECT_TRUE(b.statuses[0]);
+  }
+}
+
+std::vector<std::byte> srgb_profile() {
+  cmsHPROFILE profile = cmsCreate_sRGBProfile();
+  cmsUInt32Number size = 0;
+  cmsSaveProfileToMem(profile, nullptr, &size);
+  std::vector<std::byte> bytes(size);
+  cmsSaveProfileToMem(profile, bytes.data(), &size);
+  cmsCloseProfile(profile);
+  return bytes;
+}
+
+TEST(Allocations, ColorManagedDecodeMakesNone) {
+  EncodeParams params;
+  params.metadata.push_back(
+      {MetadataKind::icc_profile, MetadataFormat::raw, MetadataType::unknown, 0, 0, srgb_profile()});
+  DecodeParams managed;
+  managed.color_managed = true;
+  for (const char* codec : {"jpeg", "png"}) {
+    Batch b = batch_of(codec, 8, params);
+    Decoder decoder = value_of(Decoder::create(with_threads(2)));
+    EXPECT_EQ(steady_count([&] { decoder.decode(b.in, b.out, b.statuses, managed); }), 0) << codec;
+    for (const Status& status : b.statuses) EXPECT_TRUE(status);
   }
 }
 

@@ -128,7 +128,10 @@ RULES = """
   to 1 and clamped. `allow_any_depth=True` keeps the stored type, values and precision.
 - Gray from RGB: BT.601 as libjpeg rounds it. SYCC: JFIF full-range BT.601.
 - CMYK (inverted, as Adobe stores it): R = C K / 255. Alpha is dropped for SRGB and GRAY, kept for UNCHANGED.
-- Palettes are expanded. ICC profiles and gamma are not applied.
+- Palettes are expanded. Gamma is not applied. ICC profiles are, on request: `DecodeParams(color_managed=True)` gives sRGB (or gray or
+  SYCC made of it) by Little CMS with the perceptual intent, for RGB, gray and CMYK of 8 or 16 bits, alpha untouched. A picture without a
+  profile counts as sRGB; a profile that is damaged, or for other colours than the picture's, is an error. The CPU does it, for device
+  images too; transforms are kept by profile, the last 16.
 - EXIF orientation is applied unless `apply_exif_orientation=False`; regions are then in displayed coordinates.
 """
 
