@@ -196,9 +196,8 @@ Status Decoder::prepare(DecodeHandle& handle, const DecodeJob& job) const {
                          layout_for(spec, job.request.wanted).space,
                          job.request.reduce};
   if (handle.started && handle.setup == setup) return {};
-  jpeg_abort_decompress(&handle.libjpeg.cinfo);
   handle.started = false;
-  handle.libjpeg.source.install(&handle.libjpeg.cinfo, job.request.bytes);
+  handle.libjpeg.begin(job.request.bytes);
   RESTRIDE_TRY(guarded(handle.libjpeg.errors, [&] { start(handle.libjpeg, job); }));
   handle.setup = setup;
   handle.started = true;
@@ -256,9 +255,8 @@ Status check_scans(const jpeg_decompress_struct& cinfo, std::uint64_t end) {
 
 Status Decoder::decode_by_libjpeg(DecodeHandle& pooled, DecodeJob& job, Scratch& scratch) {
   Decompressor* handle = &pooled.libjpeg;
-  jpeg_abort_decompress(&handle->cinfo);
   pooled.started = false;
-  handle->source.install(&handle->cinfo, job.request.bytes);
+  handle->begin(job.request.bytes);
   Status status = guarded(handle->errors, [&] { start(*handle, job); });
   if (status) status = read_window(*handle, job, scratch);
   // With several scans the coefficients of a missing one are silently zero: an end without EOI is no picture then.

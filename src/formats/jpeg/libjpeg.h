@@ -51,6 +51,9 @@ struct Decompressor {
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 
+  // Ready for another file. libjpeg would use the tables of the last one where this one lacks them.
+  void begin(ByteSpan bytes) noexcept;
+
   jpeg_decompress_struct cinfo{};
   ErrorManager errors{};
   SourceManager source{};
