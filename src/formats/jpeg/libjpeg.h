@@ -44,6 +44,12 @@ struct DestinationManager {
   void install(j_compress_ptr cinfo, ByteSink& to) noexcept;
 };
 
+// Where libjpeg reports progress: counts the scans.
+struct ScanLimit {
+  jpeg_progress_mgr base;  // first
+  int scans;
+};
+
 // A decompressor kept from picture to picture.
 struct Decompressor {
   Decompressor();  // throws std::bad_alloc
@@ -57,7 +63,7 @@ struct Decompressor {
   jpeg_decompress_struct cinfo{};
   ErrorManager errors{};
   SourceManager source{};
-  jpeg_progress_mgr progress{};
+  ScanLimit limit{};
   Arena arena;
 };
 
