@@ -57,7 +57,8 @@ class RESTRIDE_API CodeStream {
  public:
   CodeStream() noexcept = default;
 
-  // Maps the file at `path` (UTF-8); it must not be changed while the stream lives. not_found, io.
+  // The file at `path` (UTF-8): read if smaller than 16 MiB, else mapped, and then it must not be changed while the
+  // stream lives; one that was shortened is io. not_found, io, out_of_memory.
   static Result<CodeStream> open(const std::string& path);
   // Refers to the caller's bytes without a copy; `owner` is kept as long as any stream that shares them.
   static Result<CodeStream> borrow(std::span<const std::byte> bytes, std::shared_ptr<const void> owner = nullptr);

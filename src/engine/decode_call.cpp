@@ -76,9 +76,11 @@ Status choose_decoder(const DecodeEnvironment& environment, std::size_t from, co
       continue;
     }
     if (task.color) manage_colors(*plan, task);
-    if (plan->scratch > params.limits.max_memory)
-      return fail(Errc::limit_exceeded, "decoding needs %zu bytes of working memory, more than max_memory = %llu",
-                  plan->scratch, static_cast<unsigned long long>(params.limits.max_memory));
+    if (saturating_add(plan->scratch, request.wanted.bytes()) > params.limits.max_memory)
+      return fail(Errc::limit_exceeded,
+                  "decoding needs %zu bytes of working memory and %llu for the picture, more than max_memory = %llu",
+                  plan->scratch, static_cast<unsigned long long>(request.wanted.bytes()),
+                  static_cast<unsigned long long>(params.limits.max_memory));
     if (found && plan->reluctant) continue;
     task.job.plan = *plan;
     task.candidate = i;

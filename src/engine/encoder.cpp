@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/error_util.h"
@@ -123,29 +125,46 @@ Error file_error(const char* what, const std::string& path) {
   return fail(Errc::io, "%s %s: %s", what, path.c_str(), std::strerror(errno));
 }
 
-// Writes beside the target and renames, so that a full disk or a stop leaves no half file.
-Status write_file(const std::string& path, ByteSpan bytes) {
-  static std::atomic<unsigned> counter{0};
-  const std::string part = path + ".part" + std::to_string(::getpid()) + "." + std::to_string(counter.fetch_add(1));
-  const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file < 0) return file_error("cannot create", path);
+// All bytes, whatever the number of calls; false with errno set.
+bool write_all(int file, ByteSpan bytes) noexcept {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      Error error = file_error("cannot write", path);
-      ::close(file);
-      ::unlink(part.c_str());
-      return error;
-    }
+    if (written <= 0) return false;
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
-  if (::close(file) != 0 || ::rename(part.c_str(), path.c_str()) != 0) {
-    Error error = file_error("cannot write", path);
-    ::unlink(part.c_str());
-    return error;
-  }
-  return {};
+  return true;
+}
+
+// A device or a pipe is written to as it is: a file put in its place would not be what was asked for.
+Status write_special(const std::string& path, ByteSpan bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0) return file_error("cannot open", path);
+  Status status;
+  if (!write_all(file, bytes)) status = file_error("cannot write", path);
+  if (::close(file) != 0 && status) status = file_error("cannot write", path);
+  return status;
+}
+
+// Writes beside the target and renames, so that a full disk or a stop leaves no half file. A symbolic link stays one.
+Status write_file(const std::string& path, ByteSpan bytes) {
+  struct stat there {};
+  const bool exists = ::stat(path.c_str(), &there) == 0;
+  if (exists && S_ISDIR(there.st_mode)) return fail(Errc::io, "cannot write %s: it is a directory", path.c_str());
+  if (exists && !S_ISREG(there.st_mode)) return write_special(path, bytes);
+  const std::unique_ptr<char, decltype(&std::free)> real(exists ? ::realpath(path.c_str(), nullptr) : nullptr,
+                                                         &std::free);
+  const std::string target = real ? real.get() : path;
+  static std::atomic<unsigned> counter{0};
+  const std::string part = target + ".part" + std::to_string(::getpid()) + "." + std::to_string(counter.fetch_add(1));
+  const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) return file_error("cannot create", path);
+  Status status;
+  if (!write_all(file, bytes)) status = file_error("cannot write", path);
+  if (::close(file) != 0 && status) status = file_error("cannot write", path);
+  if (status && ::rename(part.c_str(), target.c_str()) != 0) status = file_error("cannot write", path);
+  if (!status) ::unlink(part.c_str());
+  return status;
 }
 
 }  // namespace

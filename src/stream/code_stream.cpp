@@ -17,6 +17,16 @@ namespace restride {
 
 CodeStream::State::~State() {
   if (mapping) ::munmap(mapping, mapping_size);
+  if (descriptor >= 0) ::close(descriptor);
+}
+
+Status CodeStream::State::unchanged() const {
+  const State& first = parent ? *parent : *this;
+  if (first.descriptor < 0) return {};
+  struct stat status {};
+  if (::fstat(first.descriptor, &status) == 0 && static_cast<std::size_t>(status.st_size) >= first.mapping_size)
+    return {};
+  return fail(Errc::io, "the file was shortened while it was in use");
 }
 
 Result<const StreamInfo*> CodeStream::State::parsed() {
@@ -47,7 +57,7 @@ Error io_error(const char* what, const std::string& path) {
   return fail(code == ENOENT ? Errc::not_found : Errc::io, "%s %s: %s", what, path.c_str(), std::strerror(code));
 }
 
-// Closes on every way out.
+// Closes on every way out, unless the descriptor is taken.
 struct File {
   int descriptor;
   ~File() {
@@ -55,26 +65,51 @@ struct File {
   }
 };
 
+// A mapped file that another process shortens ends this one by SIGBUS. What is read first cannot: files up to this size
+// are, which costs no more than mapping them does. Larger ones may be slides of which only a tile is wanted.
+constexpr std::size_t kMapFrom = std::size_t{16} << 20;
+
+// Up to buffer.capacity() bytes from the start; fewer where the file ends earlier. Signals and short reads are gone on
+// from.
+Result<std::size_t> read_file(int descriptor, Buffer& buffer, const std::string& name) {
+  std::size_t got = 0;
+  while (got < buffer.capacity()) {
+    const ssize_t n = ::read(descriptor, buffer.data() + got, buffer.capacity() - got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return io_error("cannot read", name);
+    if (n == 0) break;
+    got += static_cast<std::size_t>(n);
+  }
+  return got;
+}
+
 }  // namespace
 
 Result<CodeStream> CodeStream::open(const std::string& path) {
   return or_out_of_memory([&]() -> Result<CodeStream> {
     constexpr std::string_view kScheme = "file://";
     const std::string name = path.rfind(kScheme, 0) == 0 ? path.substr(kScheme.size()) : path;
-    const File file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
+    File file{::open(name.c_str(), O_RDONLY | O_CLOEXEC)};
     if (file.descriptor < 0) return io_error("cannot open", name);
     struct stat status {};
     if (::fstat(file.descriptor, &status) != 0) return io_error("cannot read", name);
     if (S_ISDIR(status.st_mode)) return fail(Errc::io, "cannot read %s: it is a directory", name.c_str());
     auto state = std::make_shared<State>();
     if (!S_ISREG(status.st_mode))
-      return fail(Errc::io, "cannot map %s: not a regular file; read it and pass the bytes", name.c_str());
+      return fail(Errc::io, "cannot open %s: not a regular file; read it and pass the bytes", name.c_str());
     const auto size = static_cast<std::size_t>(status.st_size);
-    if (size) {
+    state->file = true;
+    if (size < kMapFrom) {
+      state->buffer = Buffer(Memory::host);
+      RESTRIDE_TRY(state->buffer.ensure(size));
+      RESTRIDE_ASSIGN(const std::size_t got, read_file(file.descriptor, state->buffer, name));
+      state->bytes = ByteSpan(state->buffer.data(), got);
+    } else {
       void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor, 0);
       if (mapping == MAP_FAILED) return io_error("cannot map", name);
       state->mapping = mapping;
       state->mapping_size = size;
+      state->descriptor = std::exchange(file.descriptor, -1);
       state->bytes = as_bytes(mapping, size);
     }
     return CodeStream(std::move(state));
@@ -104,6 +139,7 @@ Result<CodeStream> CodeStream::create(std::size_t capacity, bool pinned) {
 Result<CodeStream> CodeStream::sub(const CodeStreamView& view) const {
   return or_out_of_memory([&]() -> Result<CodeStream> {
     if (!state_) return fail(Errc::invalid_argument, "the code stream is empty");
+    RESTRIDE_TRY(state_->unchanged());
     if (region() && view.region)
       return fail(Errc::invalid_argument,
                   "Cannot create a sub code stream with nested regions. This is not supported.");
@@ -145,6 +181,7 @@ Result<CodeStream> CodeStream::sub(const CodeStreamView& view) const {
 
 Result<CodeStream::Parsed> CodeStream::parsed() const {
   if (!state_) return fail(Errc::invalid_argument, "the code stream is empty");
+  RESTRIDE_TRY(state_->unchanged());
   RESTRIDE_ASSIGN(const StreamInfo* info, state_->parsed());
   const std::uint32_t image = view_ ? view_->image_idx : 0;
   if (image >= info->listed())
@@ -190,6 +227,6 @@ std::uint64_t CodeStream::capacity() const noexcept {
 
 bool CodeStream::pinned() const noexcept { return state_ && state_->pinned; }
 bool CodeStream::writable() const noexcept { return state_ && state_->writable; }
-bool CodeStream::from_file() const noexcept { return state_ && state_->mapping; }
+bool CodeStream::from_file() const noexcept { return state_ && state_->file; }
 
 }  // namespace restride

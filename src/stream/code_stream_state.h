@@ -16,11 +16,13 @@ namespace restride {
 struct CodeStream::State {
   ~State();
 
-  // Input: bytes that somebody else owns (the mapping below, or `owner`).
+  // Input: bytes that somebody else owns (`owner`), of a file: read into `buffer`, or mapped where it is large.
   ByteSpan bytes;
   std::shared_ptr<const void> owner;
   void* mapping = nullptr;
   std::size_t mapping_size = 0;
+  int descriptor = -1;  // of a mapped file, to see whether it still has its size
+  bool file = false;
 
   // Output: a buffer of our own, of which `encoded` bytes are in use.
   bool writable = false;
@@ -35,6 +37,9 @@ struct CodeStream::State {
   std::shared_ptr<State> parent;
 
   ByteSpan content() const noexcept { return writable ? ByteSpan(buffer.data(), encoded) : bytes; }
+  // io where a mapped file was shortened since: touching its pages would end the process. Asked before each use, so
+  // only a file that shrinks during one can still do that.
+  Status unchanged() const;
   // Parses once; thread-safe. The error is kept and given again.
   Result<const StreamInfo*> parsed();
   // Forgets what was parsed, before new bytes are written. The caller excludes concurrent use.

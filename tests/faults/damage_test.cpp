@@ -109,17 +109,25 @@ TEST_P(Damage, FlippedBits) {
   }
 }
 
+void add_folder(std::vector<Feature>& files, const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && entry.file_size() > 0 && entry.file_size() <= 4000 &&
+        entry.path().extension() != ".md")
+      paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  for (const auto& path : paths) {
+    std::ifstream in(path, std::ios::binary);
+    const std::string all((std::istreambuf_iterator<char>(in)), {});
+    files.push_back(
+        {"file_" + std::to_string(files.size()), path.filename().string(), test::features_detail::text(all)});
+  }
+}
+
 std::vector<Feature> all_files() {
   std::vector<Feature> files = test::features();
-  const char* folder = std::getenv("RESTRIDE_FILES");
-  if (!folder) return files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file() || entry.file_size() == 0 || entry.file_size() > 4000) continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    const std::string all((std::istreambuf_iterator<char>(in)), {});
-    std::string name = "file_" + std::to_string(files.size());
-    files.push_back({name, entry.path().filename().string(), test::features_detail::text(all)});
-  }
+  add_folder(files, RESTRIDE_BAD_FILES);
+  if (const char* folder = std::getenv("RESTRIDE_FILES")) add_folder(files, folder);
   return files;
 }
 

@@ -10,6 +10,7 @@
 #include "restride/code_stream.h"
 #include "restride/decoder.h"
 #include "unit/support/jpeg_files.h"
+#include "unit/support/pictures.h"
 #include "unit/support/jpeg_reference.h"
 
 namespace restride {
@@ -352,6 +353,63 @@ TEST_F(JpegDamage, LargePictures) {
       ASSERT_NO_FATAL_FAILURE(check(bytes));
       bytes[at] ^= static_cast<std::byte>(1U << bit);
     }
+  }
+}
+
+// The file without its segments of `marker`.
+std::vector<std::byte> without(std::vector<std::byte> file, int marker) {
+  for (std::size_t i = 2; i + 4 < file.size() && file[i] == std::byte{0xff};) {
+    const std::size_t length = 2 + (static_cast<std::size_t>(file[i + 2]) << 8 | static_cast<std::size_t>(file[i + 3]));
+    const bool scan = file[i + 1] == std::byte{0xda};
+    if (file[i + 1] == static_cast<std::byte>(marker))
+      file.erase(file.begin() + static_cast<std::ptrdiff_t>(i), file.begin() + static_cast<std::ptrdiff_t>(i + length));
+    else
+      i += length;
+    if (scan) break;
+  }
+  return file;
+}
+
+// libjpeg keeps tables from file to file; a decoder must not.
+TEST(JpegDecode, TablesOfAnotherFileAreNotUsed) {
+  test::JpegRecipe recipe;
+  recipe.optimized = true;
+  recipe.quality = 30;
+  const auto whole = test::write_jpeg(recipe);
+  for (const bool progressive : {false, true})
+    for (const int marker : {0xdb, 0xc4}) {
+      recipe.progressive = progressive;
+      const auto lacking = without(test::write_jpeg(recipe), marker);
+      const auto outcome = [&](bool first) {
+        Decoder decoder = make_decoder(1);
+        const CodeStream before = *CodeStream::borrow(whole), stream = *CodeStream::borrow(lacking);
+        if (!first && !decoder.decode(before)) ADD_FAILURE();
+        const auto image = decoder.decode(stream);
+        return image ? test::pixels_of(*image) : std::vector<std::byte>();
+      };
+      EXPECT_EQ(outcome(true), outcome(false)) << progressive << ' ' << marker;
+    }
+}
+
+TEST(JpegDecode, AComponentThatNoScanHoldsIsMissing) {
+  for (const bool progressive : {false, true}) {
+    test::JpegRecipe recipe;
+    recipe.progressive = false;
+    recipe.scans =
+        progressive ? std::vector<jpeg_scan_info>{{1, {0}, 0, 0, 0, 0}, {1, {1}, 0, 0, 0, 0}, {1, {2}, 0, 0, 0, 0}}
+                    : std::vector<jpeg_scan_info>{{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    std::vector<std::byte> file = test::write_jpeg(recipe);
+    Decoder decoder = make_decoder(1);
+    EXPECT_TRUE(decoder.decode(*CodeStream::borrow(file)));
+    std::size_t last = 0;
+    for (std::size_t i = 0; i + 1 < file.size(); ++i)
+      if (file[i] == std::byte{0xff} && file[i + 1] == std::byte{0xda}) last = i;
+    file.resize(last);
+    file.push_back(std::byte{0xff});
+    file.push_back(std::byte{0xd9});
+    const auto image = decoder.decode(*CodeStream::borrow(file));
+    ASSERT_FALSE(image) << progressive;
+    EXPECT_EQ(image.error().code, Errc::truncated) << image.error().describe();
   }
 }
 

@@ -110,8 +110,10 @@ Result<DecodePlan> plan_decode(const DecodeRequest& request, bool triangle) {
   const Headers& headers = headers_of(*request.stream);
   if (headers.sof < 0xc0 || headers.sof > 0xc2) return refused(headers, "neither sequential nor progressive Huffman");
   if (headers.precision != 8) return refused(headers, "not 8 bits a sample");
-  RESTRIDE_TRY(check_scans(headers, headers.scans(request.bytes)));
   const ImageSpec& stored = request.info().spec;
+  if (request.bytes.size() < headers.fewest_bytes(stored.width, stored.height))
+    return refused(headers, "fewer data than its size needs");
+  RESTRIDE_TRY(check_scans(headers, headers.scans(request.bytes)));
   std::array<ComponentSize, 4> sizes;
   if (!component_sizes(frame_of(headers, stored), request.reduce, triangle, sizes))
     return refused(headers, "its sampling factors do not divide each other");

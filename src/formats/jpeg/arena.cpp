@@ -4,6 +4,7 @@
 #include <jerror.h>
 
 #include <cstring>
+#include <utility>
 
 // libjpeg leaves these two types to its memory manager.
 struct jvirt_sarray_control {
@@ -47,7 +48,18 @@ void* Arena::alloc(j_common_ptr cinfo, int pool, std::size_t bytes) {
   return data;
 }
 
+void Arena::recycle(void* table, std::size_t bytes) noexcept {
+  for (Recycled& place : recycled_) {
+    if (place.table) continue;
+    place = {table, bytes};
+    return;
+  }
+}
+
 void* Arena::alloc_small(j_common_ptr cinfo, int pool, std::size_t bytes) {
+  if (pool == JPOOL_PERMANENT)
+    for (Recycled& place : of(cinfo).recycled_)
+      if (place.table && place.bytes == bytes) return std::memset(std::exchange(place.table, nullptr), 0, bytes);
   return std::memset(alloc(cinfo, pool, bytes), 0, bytes);
 }
 

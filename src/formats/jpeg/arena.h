@@ -2,6 +2,7 @@
 // libjpeg's memory manager over memory that is kept: a picture of a size seen before allocates nothing.
 #pragma once
 
+#include <array>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>  // jpeglib.h needs FILE
@@ -21,6 +22,8 @@ class Arena {
   void install(j_common_ptr cinfo);
   // Puts the original manager back, so that jpeg_destroy can free what it holds.
   void remove(j_common_ptr cinfo) noexcept { cinfo->mem = original_; }
+  // A table of the permanent pool that is not wanted now: the next one of its size is made there.
+  void recycle(void* table, std::size_t bytes) noexcept;
 
  private:
   struct Manager {
@@ -45,6 +48,11 @@ class Arena {
   Manager manager_{};
   jpeg_memory_mgr* original_ = nullptr;
   Scratch permanent_, image_;
+  struct Recycled {
+    void* table = nullptr;
+    std::size_t bytes = 0;
+  };
+  std::array<Recycled, 3 * NUM_QUANT_TBLS> recycled_;  // as many tables as libjpeg has: for quantising, DC and AC
 };
 
 }  // namespace restride::jpeg

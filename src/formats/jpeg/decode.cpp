@@ -12,7 +12,18 @@
 namespace restride::jpeg {
 namespace {
 
-constexpr int kMaxScans = 500;  // far above what encoders write; each scan may cost a pass over the picture
+// Each scan may cost a pass over the picture, and passing over blocks takes next to no data: so many scans are decoded
+// as keep the blocks visited below this for each byte of the file, but at least what any encoder writes.
+constexpr std::uint64_t kVisitsAByte = 256, kVisitsAtLeast = std::uint64_t{1} << 26;
+constexpr std::uint64_t kScansAtLeast = 20;
+
+int max_scans(const DecodeJob& job) noexcept {
+  const auto& headers = static_cast<const Headers&>(*job.request.stream->detail);
+  const ImageSpec& stored = job.request.info().spec;
+  const std::uint64_t visits = kVisitsAtLeast + kVisitsAByte * job.request.bytes.size();
+  const std::uint64_t blocks = std::max<std::uint64_t>(headers.blocks(stored.width, stored.height), 1);
+  return static_cast<int>(std::clamp<std::uint64_t>(visits / blocks, kScansAtLeast, Headers::kMaxScans));
+}
 constexpr int kRowsACall = 16;
 
 struct Layout {
@@ -56,11 +67,12 @@ bool inverted(const DecodeJob& job) noexcept {
 
 void check_scan_number(j_common_ptr cinfo) {
   const auto* decompress = reinterpret_cast<j_decompress_ptr>(cinfo);
-  if (decompress->input_scan_number <= kMaxScans) return;
+  const int most = reinterpret_cast<const ScanLimit*>(cinfo->progress)->scans;
+  if (decompress->input_scan_number <= most) return;
   auto& errors = *reinterpret_cast<ErrorManager*>(cinfo->err);
   errors.code = Errc::limit_exceeded;
   errors.offset = reinterpret_cast<SourceManager*>(decompress->src)->position();
-  std::snprintf(errors.message, sizeof errors.message, "more than %d scans", kMaxScans);
+  std::snprintf(errors.message, sizeof errors.message, "more than %d scans", most);
   std::longjmp(errors.jump, 1);
 }
 
@@ -108,8 +120,11 @@ Result<DecodePlan> Decoder::plan(const DecodeRequest& request) const {
   const ImageSpec& stored = request.info().spec;
   const std::size_t row = std::size_t{stored.width} * 4 + 256;
   plan.scratch = row * 64;  // working rows of upsampling and of the band
+  if (request.bytes.size() < headers.fewest_bytes(stored.width, stored.height))
+    return fail_at(Errc::truncated, request.bytes.size(), "%zu bytes cannot hold %u x %u pixels", request.bytes.size(),
+                   stored.width, stored.height);
   // Several scans: all coefficients are kept, two bytes each.
-  if (headers.progressive())
+  if (!headers.single_scan())
     plan.scratch += (std::size_t{stored.width} + 32) * (std::size_t{stored.height} + 32) * headers.components * 2;
   plan.cost = static_cast<double>(stored.width) * stored.height * (headers.progressive() ? 3.0 : 1.0);
   return plan;
@@ -128,8 +143,9 @@ void Decoder::start(Decompressor& handle, const DecodeJob& job) const {
   cinfo.do_fancy_upsampling = fancy_ ? TRUE : FALSE;
   cinfo.scale_num = 1;
   cinfo.scale_denom = 1U << job.request.reduce;
-  handle.progress.progress_monitor = check_scan_number;
-  cinfo.progress = &handle.progress;
+  handle.limit.base.progress_monitor = check_scan_number;
+  handle.limit.scans = max_scans(job);
+  cinfo.progress = &handle.limit.base;
   (void)jpeg_start_decompress(&cinfo);
 }
 
@@ -196,9 +212,8 @@ Status Decoder::prepare(DecodeHandle& handle, const DecodeJob& job) const {
                          layout_for(spec, job.request.wanted).space,
                          job.request.reduce};
   if (handle.started && handle.setup == setup) return {};
-  jpeg_abort_decompress(&handle.libjpeg.cinfo);
   handle.started = false;
-  handle.libjpeg.source.install(&handle.libjpeg.cinfo, job.request.bytes);
+  handle.libjpeg.begin(job.request.bytes);
   RESTRIDE_TRY(guarded(handle.libjpeg.errors, [&] { start(handle.libjpeg, job); }));
   handle.setup = setup;
   handle.started = true;
@@ -256,9 +271,8 @@ Status check_scans(const jpeg_decompress_struct& cinfo, std::uint64_t end) {
 
 Status Decoder::decode_by_libjpeg(DecodeHandle& pooled, DecodeJob& job, Scratch& scratch) {
   Decompressor* handle = &pooled.libjpeg;
-  jpeg_abort_decompress(&handle->cinfo);
   pooled.started = false;
-  handle->source.install(&handle->cinfo, job.request.bytes);
+  handle->begin(job.request.bytes);
   Status status = guarded(handle->errors, [&] { start(*handle, job); });
   if (status) status = read_window(*handle, job, scratch);
   // With several scans the coefficients of a missing one are silently zero: an end without EOI is no picture then.

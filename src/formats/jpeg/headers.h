@@ -2,6 +2,7 @@
 // What the marker segments of a JPEG stream say (ITU-T T.81, annex B).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -83,6 +84,25 @@ struct Headers final : FormatDetail {
   // must be the one parsed), unless single_scan(). At most kMaxScans, more are odd. Thread-safe; valid as long as this.
   const Scans& scans(ByteSpan bytes) const;
   static constexpr std::size_t kMaxScans = 500;
+
+  // Blocks of 8x8 coefficients that a picture of this size is coded in (A.2.4), without those that fill up MCUs.
+  std::uint64_t blocks(std::uint64_t width, std::uint64_t height) const noexcept {
+    std::uint64_t h_max = 1, v_max = 1, sum = 0;
+    for (unsigned i = 0; i < components; ++i) {
+      h_max = std::max<std::uint64_t>(h_max, component[i].h);
+      v_max = std::max<std::uint64_t>(v_max, component[i].v);
+    }
+    for (unsigned i = 0; i < components; ++i)
+      sum += (width * component[i].h + 8 * h_max - 1) / (8 * h_max) *
+             ((height * component[i].v + 8 * v_max - 1) / (8 * v_max));
+    return sum;
+  }
+  // Fewer bytes cannot hold such a picture: each block needs a code for DC, and one for AC where blocks are not passed
+  // over in runs. Arithmetic coding has no such bound.
+  std::uint64_t fewest_bytes(std::uint64_t width, std::uint64_t height) const noexcept {
+    if (!dct() || arithmetic()) return 0;
+    return blocks(width, height) * (progressive() ? 1 : 2) / 8;
+  }
 
  private:
   mutable std::once_flag looked_;

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace restride::jpeg {
 namespace {
@@ -139,6 +140,18 @@ Decompressor::Decompressor() {
 Decompressor::~Decompressor() {
   arena.remove(reinterpret_cast<j_common_ptr>(&cinfo));
   jpeg_destroy_decompress(&cinfo);
+}
+
+void Decompressor::begin(ByteSpan bytes) noexcept {
+  jpeg_abort_decompress(&cinfo);
+  const auto forget = [&](auto& tables) {
+    for (auto*& table : tables)
+      if (table) arena.recycle(std::exchange(table, nullptr), sizeof *table);
+  };
+  forget(cinfo.quant_tbl_ptrs);
+  forget(cinfo.dc_huff_tbl_ptrs);
+  forget(cinfo.ac_huff_tbl_ptrs);
+  source.install(&cinfo, bytes);
 }
 
 Compressor::Compressor() {

@@ -44,6 +44,12 @@ struct DestinationManager {
   void install(j_compress_ptr cinfo, ByteSink& to) noexcept;
 };
 
+// Where libjpeg reports progress: counts the scans.
+struct ScanLimit {
+  jpeg_progress_mgr base;  // first
+  int scans;
+};
+
 // A decompressor kept from picture to picture.
 struct Decompressor {
   Decompressor();  // throws std::bad_alloc
@@ -51,10 +57,13 @@ struct Decompressor {
   Decompressor(const Decompressor&) = delete;
   Decompressor& operator=(const Decompressor&) = delete;
 
+  // Ready for another file. libjpeg would use the tables of the last one where this one lacks them.
+  void begin(ByteSpan bytes) noexcept;
+
   jpeg_decompress_struct cinfo{};
   ErrorManager errors{};
   SourceManager source{};
-  jpeg_progress_mgr progress{};
+  ScanLimit limit{};
   Arena arena;
 };
 

@@ -121,7 +121,11 @@ class Decoder final : public ImageDecoder {
 
     job.wrote = straight;
     const ByteSpan data = job.request.bytes.subspan(headers.data_offset, headers.data_size);
-    const VP8StatusCode status = WebPDecode(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), &config);
+    VP8StatusCode status = WebPDecode(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), &config);
+    if (status == VP8_STATUS_OUT_OF_MEMORY && config.options.use_threads) {  // or of threads: that is all it says
+      config.options.use_threads = 0;
+      status = WebPDecode(reinterpret_cast<const std::uint8_t*>(data.data()), data.size(), &config);
+    }
     WebPFreeDecBuffer(&config.output);
     if (status != VP8_STATUS_OK) return error_of(status, headers.data_offset, headers.data_offset + headers.data_size);
     if (straight) return {};

@@ -178,6 +178,13 @@ class Encoder final : public ImageEncoder {
     picture.writer = write_to_sink;
     picture.custom_ptr = job.sink;
     RESTRIDE_TRY(read_rows(job, scratch, picture));
+    const std::size_t start = job.sink->size();
+    if (WebPEncode(&config, &picture)) return {};
+    // A second thread that cannot be made is an error there, and is called a lack of memory or nothing at all.
+    if (config.thread_level == 0) return error_of(picture.error_code);
+    config.thread_level = 0;
+    picture.error_code = VP8_ENC_OK;
+    job.sink->truncate(start);
     return WebPEncode(&config, &picture) ? Status() : Status(error_of(picture.error_code));
   }
 
