@@ -25,4 +25,5 @@ for codec in ("jpeg", "jpeg2k", "tiff", "png", "webp", "bmp", "pnm"):
 print("wheel ok: restride", restride.__version__, "from", restride.__file__)
 PY
 )
+"$python" scripts/check_hardening.py wheelhouse/*.whl
 ls -la wheelhouse
