@@ -133,7 +133,7 @@ std::vector<std::string> Findings::advice() const {
   if (devices > 0) {
     if (!has_backend(all, "nvjpeg2k")) out.push_back("JPEG 2000 on the GPU: pip install nvidia-nvjpeg2k-cu13");
     if (!has_backend(all, "nvtiff"))
-      out.push_back("TIFF on the GPU: pip install nvidia-nvtiff-cu13 nvidia-nvcomp-cu13");
+      out.push_back("TIFF on the GPU: pip install nvidia-nvtiff-cu13 nvidia-libnvcomp-cu13");
     if (!has_backend(all, "nvjpeg")) out.push_back("progressive JPEG on the GPU: pip install nvidia-nvjpeg");
   }
   return out;
