@@ -5,7 +5,7 @@ CMAKE := $(CURDIR)/.venv/bin/cmake
 JOBS ?= $(shell nproc)
 export CTEST_OUTPUT_ON_FAILURE := 1
 
-.PHONY: help bootstrap build test test-gpu test-extra asan tsan bench bench-quick bench-jpeg docs lint layers wheel demo ci clean
+.PHONY: help bootstrap build test test-gpu test-extra test-asan test-tsan test-faults fuzz soak sbom asan tsan bench bench-quick bench-jpeg docs lint layers wheel demo ci clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -30,6 +30,27 @@ tsan: bootstrap  ## unit and contract tests under ThreadSanitizer
 	@$(CMAKE) --preset tsan >build.log 2>&1 || { cat build.log; exit 1; }
 	@$(CMAKE) --build --preset tsan -j $(JOBS)
 	@cd build/tsan && $(CURDIR)/.venv/bin/ctest -j $(JOBS)
+
+test-asan: asan  ## the same as asan
+
+test-tsan: tsan  ## the same as tsan
+
+test-faults: build  ## faults: failed allocations, files, threads, limits; every truncation and 1,000 flipped bits of each feature
+	@cd build/dev && RESTRIDE_FULL=1 $(CURDIR)/.venv/bin/ctest -j $(JOBS) -R 'Faults|Files|Threads|Damage|Bombs|Limits'
+	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/test_faults.py
+
+FUZZ_SECONDS ?= 600
+fuzz: bootstrap  ## libFuzzer (clang) over every target in turn, FUZZ_SECONDS in all
+	@$(CMAKE) --preset fuzz >build.log 2>&1 || { cat build.log; exit 1; }
+	@$(CMAKE) --build --preset fuzz -j $(JOBS)
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+SOAK_SECONDS ?= 3600
+soak: build  ## random mixed work for SOAK_SECONDS: memory, descriptors and pictures are watched
+	@build/dev/tests/restride_soak $(SOAK_SECONDS)
+
+sbom: bootstrap  ## sbom.json: the libraries of the wheel in wheelhouse/, or of this machine
+	@python3 scripts/sbom.py $(firstword $(wildcard wheelhouse/*.whl)) >sbom.json && echo sbom.json
 
 test-gpu: build  ## the tests that need a GPU
 	@PYTHONPATH=build/dev/python $(PYTHON) -m pytest -q python/tests/gpu

@@ -31,4 +31,5 @@ assert (np.asarray(restride.Decoder().decode(encoded, on_error="raise")) == pixe
 print("codec from outside ok:", restride.libraries()[-1]["path"])
 PY
 )
+"$python" scripts/check_hardening.py wheelhouse/*.whl
 ls -la dist wheelhouse

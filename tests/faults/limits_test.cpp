@@ -164,7 +164,7 @@ Bytes many_scans(std::uint32_t side, unsigned scans) {
   return file;
 }
 
-// Stated in docs/testing.md: 2 us a byte, and half a second.
+// Stated in docs/testing.md: 2 us a byte, and half a second. 64: passes are cheap; 2048: few enough scans.
 TEST(Limits, TimeFollowsTheFile) {
   Decoder decoder = value_of(Decoder::create());
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -179,7 +179,7 @@ TEST(Limits, TimeFollowsTheFile) {
     const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     EXPECT_LT(took, kSlower * (0.5 + 2e-6 * static_cast<double>(file.size())))
         << side << ": " << file.size() << " bytes";
-    if (side == 64) continue;
+    if (side != 512) continue;  // refused for its 3,000 scans; the others are decoded
     ASSERT_FALSE(image);
   }
 }
