@@ -10,6 +10,9 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <memory>
 
 #include "restride/restride.h"
@@ -17,6 +20,30 @@
 namespace restride::python {
 
 namespace nb = nanobind;
+
+// Other Python threads run while it lives. A daemon thread that comes back when the interpreter ends is ended by Python
+// through a forced unwinding, which no destructor between here and there survives: such a thread waits for the
+// process's end instead, as Python itself has it from 3.14 on.
+class ReleasedGil {
+ public:
+  ReleasedGil() noexcept : state_(PyEval_SaveThread()) {}
+  ~ReleasedGil() {
+    try {
+      if (!Py_IsInitialized()) wait_for_the_end();
+      PyEval_RestoreThread(state_);
+    } catch (const abi::__forced_unwind&) {
+      wait_for_the_end();
+    }
+  }
+  ReleasedGil(const ReleasedGil&) = delete;
+  ReleasedGil& operator=(const ReleasedGil&) = delete;
+
+ private:
+  [[noreturn]] static void wait_for_the_end() noexcept {
+    while (true) ::pause();
+  }
+  PyThreadState* state_;
+};
 
 // An Error as (code name, message, offset or None), from which the package makes its exception.
 nb::object to_python(const Error& error);

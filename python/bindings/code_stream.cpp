@@ -31,7 +31,7 @@ nb::tuple describe(const CodeStream& self) {
   std::string codec;
   std::optional<Error> error;
   {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     auto found = self.info();
     auto count = found ? self.num_images() : Result<std::uint32_t>(std::uint32_t{0});
     auto name = found ? self.codec() : Result<std::string_view>(std::string_view());

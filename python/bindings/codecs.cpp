@@ -50,7 +50,7 @@ nb::list decode(Decoder& self, std::vector<const CodeStream*> in, std::vector<Im
   DecodeParams params = params_of(values);
   params.exact_shape = exact_shape;
   {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     self.decode(in, out, statuses, params, stream_of(stream, self.device()));
   }
   return report(statuses);
@@ -108,7 +108,7 @@ nb::list encode(Encoder& self, std::vector<const Image*> in, const std::string& 
   const EncodeParams p = encode_params_of(params);
   std::vector<Status> statuses(in.size());
   {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     self.encode(in, codec, out, statuses, p, stream_of(stream, self.device()));
   }
   return report(statuses);
@@ -181,7 +181,7 @@ nb::list write(Encoder& self, std::vector<const Image*> in, std::vector<std::str
   const EncodeParams p = encode_params_of(params);
   std::vector<Status> statuses(in.size());
   {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     for (std::size_t i = 0; i < in.size(); ++i)
       if (in[i])
         statuses[i] = self.write(paths[i], *in[i], codec, p, stream_of(stream, self.device()));

@@ -9,7 +9,7 @@ template <class F>
 void run(F&& work) {
   Status status;
   {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     status = work();
   }
   if (!status) raise(status.error());
@@ -19,7 +19,7 @@ void run(F&& work) {
 
 void bind_device(nb::module_& m) {
   m.def("set_library_folders", &set_library_folders);
-  m.def("device_count", &device_count, nb::call_guard<nb::gil_scoped_release>());
+  m.def("device_count", &device_count, nb::call_guard<ReleasedGil>());
   m.def("device_missing_reason", &device_missing_reason_text);
   m.def("current_device", [] { return unwrap(current_device()); });
   m.def("device_of", [](std::uintptr_t address) { return device_of(reinterpret_cast<const void*>(address)); });
@@ -28,7 +28,7 @@ void bind_device(nb::module_& m) {
   });
   m.def("synchronize",
         [](std::uintptr_t stream, int device) { run([&] { return synchronize(stream_of(stream, device)); }); });
-  m.def("trim_memory", &trim_memory, nb::call_guard<nb::gil_scoped_release>());
+  m.def("trim_memory", &trim_memory, nb::call_guard<ReleasedGil>());
   m.def("backends", [] {
     nb::list out;
     for (const BackendInfo& b : backends())

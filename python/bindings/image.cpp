@@ -35,7 +35,7 @@ void wrap(Image& self, std::uintptr_t data, std::uint32_t height, std::uint32_t 
 void transfer_to(const Image& self, Image& to, std::uintptr_t stream, int device, bool wait) {
   Status status;
   {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     status = transfer(self, to, stream_of(stream, device), wait);
   }
   if (!status) raise(status.error());

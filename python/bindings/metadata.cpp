@@ -12,7 +12,7 @@ nb::tuple to_tuple(const Metadata& m) {
 
 nb::list read(const CodeStream& stream, std::optional<int> kind) {
   auto found = [&] {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     return read_metadata(stream, kind ? std::optional(static_cast<MetadataKind>(*kind)) : std::nullopt);
   }();
   nb::list out;
@@ -22,7 +22,7 @@ nb::list read(const CodeStream& stream, std::optional<int> kind) {
 
 nb::object read_tag(const CodeStream& stream, std::uint16_t id) {
   auto found = [&] {
-    const nb::gil_scoped_release release;
+    const ReleasedGil release;
     return read_tiff_tag(stream, id);
   }();
   const std::optional<Metadata> tag = unwrap(std::move(found));
