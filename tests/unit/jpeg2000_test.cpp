@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -137,6 +138,18 @@ TEST(Jpeg2000, DamageNeverCrashesOrHangs) {
         EXPECT_TRUE(status || !status.error().message.empty());
       }
     }
+}
+
+// Tiles of one column or row at the edge: OpenJPEG would end the process.
+TEST(Jpeg2000, LossyTilesOfOneSampleAreEncoded) {
+  for (const auto& [width, height, tile] :
+       {std::array<std::uint32_t, 3>{9, 9, 8}, {17, 9, 8}, {33, 40, 16}, {7, 13, 3}}) {
+    const Data file = encoded(width, height, false, false, tile);
+    Image image;
+    const Status status = decode(file, image);
+    ASSERT_TRUE(status) << width << ' ' << height << ' ' << tile << ": " << status.error().describe();
+    EXPECT_EQ(image.spec().width, width);
+  }
 }
 
 }  // namespace

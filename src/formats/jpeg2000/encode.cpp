@@ -14,11 +14,28 @@
 namespace restride::jpeg2000 {
 namespace {
 
+// Decompositions, at most `wanted`, of tiles along one axis that never meet a single sample: OpenJPEG 2.5.0 asserts
+// that its irreversible transform has two.
+unsigned levels_along(std::uint64_t length, std::uint64_t tile, unsigned wanted) noexcept {
+  for (std::uint64_t first = 0; first < length; first += tile) {
+    const std::uint64_t end = std::min(first + tile, length);
+    for (unsigned level = 0; level < wanted; ++level) {
+      const std::uint64_t step = std::uint64_t{1} << level;
+      if (ceil_div(end, step) - ceil_div(first, step) <= 1) wanted = level;
+    }
+  }
+  return wanted;
+}
+
 // Resolutions that the picture (or its tiles) can have: the smallest side is halved down to 1 at most.
 unsigned resolutions_for(const ImageSpec& spec, const EncodeParams& params) noexcept {
   std::uint32_t side = std::min(spec.width, spec.height);
   if (params.tile_width) side = std::min({side, params.tile_width, params.tile_height});
-  return std::clamp<unsigned>(params.jpeg2k.num_resolutions, 1, static_cast<unsigned>(std::bit_width(side)));
+  const unsigned most =
+      std::clamp<unsigned>(params.jpeg2k.num_resolutions, 1, static_cast<unsigned>(std::bit_width(side)));
+  if (params.quality_type == QualityType::lossless) return most;
+  const unsigned across = levels_along(spec.width, params.tile_width ? params.tile_width : spec.width, most - 1);
+  return 1 + levels_along(spec.height, params.tile_height ? params.tile_height : spec.height, across);
 }
 
 Status check_quality(const EncodeParams& params) {
