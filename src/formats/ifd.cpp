@@ -34,7 +34,8 @@ Result<std::vector<Entry>> read(ByteSpan bytes, Layout layout, std::uint64_t off
   const std::uint64_t count = layout.big ? reader.u64() : reader.u16();
   const std::size_t entry_size = layout.big ? 20 : 12, inline_size = layout.big ? 8 : 4;
   if (reader.overran() || offset > bytes.size() || count > reader.remaining() / entry_size)
-    return fail_at(Errc::truncated, std::min<std::uint64_t>(offset, bytes.size()), "the directory of tags at byte %llu ends past the end of the data",
+    return fail_at(Errc::truncated, std::min<std::uint64_t>(offset, bytes.size()),
+                   "the directory of tags at byte %llu ends past the end of the data",
                    static_cast<unsigned long long>(offset));
   std::vector<Entry> entries;
   entries.reserve(static_cast<std::size_t>(count));

@@ -82,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (unsigned c = 0; c < planes; ++c)
       for (std::uint32_t y = 0; y < spec.height; ++y)
         for (std::uint64_t x = 0; x < spec.row_bytes(); ++x)
-          view.at(0, y, c)[x] = bytes[at++ % bytes.size()] ^ static_cast<std::byte>(at / bytes.size());
+          view.at(0, y, c)[x] = bytes[at % bytes.size()] ^ static_cast<std::byte>(at / bytes.size()), ++at;
   }
   CodeStream stream = *CodeStream::create();
   const Status status = encoder.encode(source.image(), codec, stream, params);

@@ -24,7 +24,7 @@ namespace restride::fuzz {
   do {                                                                     \
     if (!(condition)) {                                                    \
       std::fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-      std::fprintf(stderr, " " __VA_ARGS__);                                \
+      std::fprintf(stderr, " " __VA_ARGS__);                               \
       std::fputc('\n', stderr);                                            \
       std::abort();                                                        \
     }                                                                      \

@@ -143,7 +143,7 @@ TEST(Jpeg2000, DamageNeverCrashesOrHangs) {
 // Tiles of one column or row at the edge: OpenJPEG would end the process.
 TEST(Jpeg2000, LossyTilesOfOneSampleAreEncoded) {
   for (const auto& [width, height, tile] :
-       {std::array<std::uint32_t, 3>{9, 9, 8}, {17, 5, 8}, {33, 40, 16}, {7, 13, 3}, {1, 9, 4}}) {
+       {std::array<std::uint32_t, 3>{9, 9, 8}, {17, 9, 8}, {33, 40, 16}, {7, 13, 3}}) {
     const Data file = encoded(width, height, false, false, tile);
     Image image;
     const Status status = decode(file, image);

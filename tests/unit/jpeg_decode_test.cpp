@@ -10,8 +10,8 @@
 #include "restride/code_stream.h"
 #include "restride/decoder.h"
 #include "unit/support/jpeg_files.h"
-#include "unit/support/pictures.h"
 #include "unit/support/jpeg_reference.h"
+#include "unit/support/pictures.h"
 
 namespace restride {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What OpenJPEG holds when it asserts is lost: some hundred bytes for a picture that would have ended the process. To be
-// included by one file of a program that decodes damaged JPEG 2000.
+// What OpenJPEG holds when it asserts is lost: some hundred bytes for a picture that would have ended the process. To
+// be included by one file of a program that decodes damaged JPEG 2000.
 #pragma once
 
 #if defined(__has_feature)
