@@ -101,11 +101,12 @@ PinnedMemory::PinnedMemory() noexcept : process_(::getpid()) {}
 
 bool PinnedMemory::forked() const noexcept { return process_ != ::getpid(); }
 
-void* PinnedMemory::allocate_in_child(std::size_t bytes) noexcept {
+void* PinnedMemory::allocate_plain(std::size_t bytes) noexcept {
   void* data = ::operator new (bytes ? bytes : 1, std::align_val_t{64}, std::nothrow);
-  std::lock_guard lock(child_mutex_);
+  std::lock_guard lock(plain_mutex_);
   try {
-    if (data) in_child_.push_back(data);
+    if (data) plain_.push_back(data);
+    has_plain_.store(true, std::memory_order_relaxed);
   } catch (...) {
     ::operator delete (data, std::align_val_t{64});
     return nullptr;
@@ -113,17 +114,17 @@ void* PinnedMemory::allocate_in_child(std::size_t bytes) noexcept {
   return data;
 }
 
-// Blocks of the parent's are not mapped here: they are left alone.
-void PinnedMemory::deallocate_in_child(void* data) noexcept {
-  std::lock_guard lock(child_mutex_);
-  const auto found = std::find(in_child_.begin(), in_child_.end(), data);
-  if (found == in_child_.end()) return;
-  in_child_.erase(found);
+bool PinnedMemory::deallocate_plain(void* data) noexcept {
+  std::lock_guard lock(plain_mutex_);
+  const auto found = std::find(plain_.begin(), plain_.end(), data);
+  if (found == plain_.end()) return false;
+  plain_.erase(found);
   ::operator delete (data, std::align_val_t{64});
+  return true;
 }
 
 void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
-  if (forked()) return allocate_in_child(bytes);
+  if (forked()) return allocate_plain(bytes);
   if (bytes > SIZE_MAX / 4) return nullptr;
   const unsigned k = SizeClass::index(bytes);
   {
@@ -136,15 +137,16 @@ void* PinnedMemory::allocate(std::size_t bytes, std::size_t, Stream) noexcept {
   }
   const auto scope = DeviceScope::any();
   void* data = nullptr;
-  if (cudaHostAlloc(&data, SizeClass::size(k), cudaHostAllocPortable) != cudaSuccess) {
-    (void)cudaGetLastError();
-    return nullptr;
-  }
-  return data;
+  const cudaError_t result = cudaHostAlloc(&data, SizeClass::size(k), cudaHostAllocPortable);
+  if (result == cudaSuccess) return data;
+  (void)cudaGetLastError();
+  // Where CUDA is lost for good, say by a kernel that trapped, the CPU's work goes on in ordinary memory.
+  return result == cudaErrorMemoryAllocation ? nullptr : allocate_plain(bytes);
 }
 
 void PinnedMemory::deallocate(void* data, std::size_t bytes, std::size_t, Stream) noexcept {
-  if (forked()) return deallocate_in_child(data);
+  if (has_plain_.load(std::memory_order_relaxed) && deallocate_plain(data)) return;
+  if (forked()) return;  // a block of the parent's is not mapped here
   const unsigned k = SizeClass::index(bytes);
   try {
     std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <vector>
 
@@ -57,15 +58,17 @@ class PinnedMemory final : public MemoryResource {
 
  private:
   bool forked() const noexcept;
-  void* allocate_in_child(std::size_t bytes) noexcept;
-  void deallocate_in_child(void* data) noexcept;
+  void* allocate_plain(std::size_t bytes) noexcept;
+  bool deallocate_plain(void* data) noexcept;  // false: it is no such block
 
   std::mutex mutex_;
   std::array<std::vector<void*>, SizeClass::kCount> free_;
-  // A forked child has neither CUDA nor its parent's pinned pages: it gets ordinary memory.
+  // A forked child has neither CUDA nor its parent's pinned pages: it gets ordinary memory, as does a process that has
+  // lost CUDA.
   const int process_;
-  std::mutex child_mutex_;  // the other one may have been held when the process was forked
-  std::vector<void*> in_child_;
+  std::mutex plain_mutex_;  // the other one may have been held when the process was forked
+  std::vector<void*> plain_;
+  std::atomic<bool> has_plain_{false};
 };
 
 }  // namespace restride::cuda

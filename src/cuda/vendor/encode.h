@@ -9,7 +9,8 @@
 
 namespace restride::cuda::vendor {
 
-inline constexpr std::size_t kEncodeLanes = 32;
+// As many as encode at once: 32 small lossless JPEG 2000 pictures take 77 ms in sixteens and 126 all together.
+inline constexpr std::size_t kEncodeLanes = 16;
 
 // Where each job's pixels are, in its plan's layout; kept for the next call.
 using EncodeSources = std::vector<ImageView>;
@@ -19,7 +20,7 @@ inline std::size_t chunk_of(std::span<const EncodeJob> jobs) noexcept {
   constexpr std::uint64_t kSamples = std::uint64_t{256} << 20;
   std::uint64_t samples = 0;
   std::size_t n = 0;
-  while (n < jobs.size()) {
+  while (n < jobs.size() && n < kEncodeLanes) {
     const ImageSpec& spec = jobs[n].plan.wanted;
     samples += std::uint64_t{spec.width} * spec.height * spec.channels;
     if (n != 0 && samples > kSamples) break;
