@@ -4,12 +4,15 @@
 // than there are threads would gain nothing, and cost a state with its memory each.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
+
 #include "codec/codec.h"
 #include "cuda/vendor/session.h"
 
 namespace restride::cuda::vendor {
 
-// As many as encode at once: 32 small lossless JPEG 2000 pictures take 77 ms in sixteens and 126 all together.
+// As many as encode at once: 32 small lossless JPEG 2000 pictures take 78 ms by 16 threads and 126 all together.
 inline constexpr std::size_t kEncodeLanes = 16;
 
 // Where each job's pixels are, in its plan's layout; kept for the next call.
@@ -20,7 +23,7 @@ inline std::size_t chunk_of(std::span<const EncodeJob> jobs) noexcept {
   constexpr std::uint64_t kSamples = std::uint64_t{256} << 20;
   std::uint64_t samples = 0;
   std::size_t n = 0;
-  while (n < jobs.size() && n < kEncodeLanes) {
+  while (n < jobs.size()) {
     const ImageSpec& spec = jobs[n].plan.wanted;
     samples += std::uint64_t{spec.width} * spec.height * spec.channels;
     if (n != 0 && samples > kSamples) break;
@@ -87,8 +90,10 @@ Status encode_batch(E& engine, std::span<EncodeJob> jobs, EncodeSources& pixels,
   RESTRIDE_TRY(call->fork(handle(context.stream)));
   for (std::size_t first = 0; first < jobs.size();) {
     const std::size_t n = chunk_of(jobs.subspan(first));
-    context.executor.for_each(n, [&](std::size_t i) {
-      jobs[first + i].status = encode_job(engine, jobs[first + i], pixels[first + i], *call);
+    std::atomic<std::size_t> next{first};
+    context.executor.for_each(std::min(n, kEncodeLanes), [&](std::size_t) {
+      for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < first + n;)
+        jobs[i].status = encode_job(engine, jobs[i], pixels[i], *call);
     });
     first += n;
   }
