@@ -100,8 +100,15 @@ TEST_P(EncodeFaults, EveryAllocationFailsOnce) {
   std::vector<std::byte> file;
   if (const Status tried = encode_once(image, GetParam(), &file); !tried && tried.error().code == Errc::unsupported)
     GTEST_SKIP() << tried.error().describe();
-  fail_each([&](std::vector<std::byte>* written) { return encode_once(image, GetParam(), written); },
-            GetParam().params.jpeg2k.ht ? 1 : 0);  // OpenJPH's own state, where making it fails half-way
+  const bool ht = GetParam().params.jpeg2k.ht;
+  fail_each(
+      [&](std::vector<std::byte>* written) -> Status {
+        RESTRIDE_TRY(encode_once(image, GetParam(), written));
+        // OpenJPH reads beside its rows, so that its bytes may differ from run to run; the pixels in them do not.
+        if (ht && written) return decode_once(std::vector<std::byte>(*written), written);
+        return {};
+      },
+      ht ? 1 : 0);  // OpenJPH's own state, where making it fails half-way
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, EncodeFaults, ::testing::ValuesIn(test::kinds()),
                          [](const auto& p) { return p.param.name; });

@@ -138,7 +138,7 @@ TEST(TiffParse, ABrokenChainNamesTheImage) {
   const Error error = parse_error(data);
   EXPECT_EQ(error.code, Errc::truncated);
   EXPECT_NE(error.message.find("image 2"), std::string::npos) << error.message;
-  EXPECT_EQ(error.offset, 0xfffff0U);
+  EXPECT_EQ(error.offset, data.size());  // where the file ends, short of what the chain names
   EXPECT_TRUE(stream_of(data).sub({.limit_images = 2}).has_value());
 }
 
