@@ -65,14 +65,14 @@ void Lane::gather() {
   std::uint64_t bytes = 0;
   if (carried_) std::swap(slots_[0], slots_[count_]);
   count_ = carried_ ? 1 : 0;
-  if (carried_) bytes = slots_[0].needs;
+  if (carried_) bytes = slots_[0].needs + slots_[0].outcome.bytes_in;
   carried_ = false;
   while (count_ < work_.batch && !stopping()) {
     const std::size_t i = work_.next.fetch_add(1);
     if (i >= work_.listing.items.size()) return;
     Slot& slot = slots_[count_];
     if (!open(slot, work_.listing.items[i])) continue;
-    bytes += slot.needs;
+    bytes += slot.needs + slot.outcome.bytes_in;  // small files are read when they are opened
     if (count_ > 0 && bytes > work_.share() / 2) {
       carried_ = true;
       return;
