@@ -25,8 +25,8 @@ class CodeStream(_core.CodeStream):
     Parameters
     ----------
     source : bytes, 1-D uint8 array, path, open binary file, or int
-        Bytes and arrays are not copied but kept alive; files are mapped and must not change while the stream lives. A number
-        makes an empty stream of that capacity, to encode into.
+        Bytes and arrays are not copied but kept alive. Files below 16 MiB are read, larger ones mapped: they must not change while the
+        stream lives. A number makes an empty stream of that capacity, to encode into.
     bitstream_offset : int, optional
         TIFF: start at the directory at this offset.
     limit_images : int, optional
