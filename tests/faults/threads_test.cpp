@@ -203,7 +203,7 @@ TEST(Threads, CallsFromInsideACall) {
   Decoder decoder = value_of(Decoder::create(with_threads(2)));
   (void)work();
   static Reentrant* const resource = new Reentrant(decoder);
-  (void)resource->allocate(1, 64, {});  // makes the plain one known before it is replaced
+  resource->deallocate(resource->allocate(1, 64, {}), 1, 64, {});  // makes the plain one known before it is replaced
   MemoryResource* before = set_default_resource(Memory::host, resource);
   for (std::size_t i = 0; i < work().streams.size(); ++i) {
     Image image;
