@@ -31,9 +31,9 @@ extern "C" [[gnu::visibility("default")]] int pthread_create(pthread_t* thread, 
   }
   return real(thread, attributes, start, argument);
 }
-constexpr bool kThreadsCanFail = true;
+constexpr bool kWithoutSanitizer = true;
 #else
-constexpr bool kThreadsCanFail = false;
+constexpr bool kWithoutSanitizer = false;
 #endif
 
 namespace restride {
@@ -86,7 +86,7 @@ const Work& work() {
 }
 
 TEST(Threads, ThatCannotBeMadeAreDoneWithout) {
-  if (!kThreadsCanFail) GTEST_SKIP() << "a sanitizer makes the threads";
+  if (!kWithoutSanitizer) GTEST_SKIP() << "a sanitizer makes the threads";
   ASSERT_FALSE(work().streams.empty());
   for (long n = 0; n < 8; ++n) {
     Decoder decoder = value_of(Decoder::create(with_threads(6)));
@@ -147,7 +147,7 @@ TEST(Threads, AThousandDecodersAndEncodersComeAndGo) {
 // Children of a process whose other threads are in the middle of decoding.
 TEST(Threads, ForkWhileDecoding) {
   // gcc's sanitizers do not release their allocator's locks in a child, which then waits for ever.
-  if (!kThreadsCanFail) GTEST_SKIP() << "a sanitizer's allocator may be locked when the process forks";
+  if (!kWithoutSanitizer) GTEST_SKIP() << "a sanitizer's allocator may be locked when the process forks";
   Decoder decoder = value_of(Decoder::create(with_threads(3)));
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
