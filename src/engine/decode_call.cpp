@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
 
 #include "base/checked.h"
 #include "base/error_util.h"
@@ -222,13 +221,9 @@ void DecodeCall::share_out(const Backend& backend, ParamsOf<DecodeParams> params
   for (const std::uint32_t i : order_) {
     if (!chose(i) || (left != 0 && left--)) continue;
     DecodeTask& task = tasks_[i];
-    const auto [plan, decoded, candidate, route, later] =
-        std::tuple(task.job.plan, task.decoded, task.candidate, task.route, task.job.request.converted_later);
-    if (choose_decoder(*environment_, candidate + 1, params[i], task.out->memory() == Memory::device, task) &&
-        !chose(i))
-      continue;
-    std::tie(task.job.plan, task.decoded, task.candidate, task.route, task.job.request.converted_later) =
-        std::tie(plan, decoded, candidate, route, later);
+    const DecodeTask before = task;
+    const bool onto_device = task.out->memory() == Memory::device;
+    if (!choose_decoder(*environment_, task.candidate + 1, params[i], onto_device, task) || chose(i)) task = before;
   }
 }
 

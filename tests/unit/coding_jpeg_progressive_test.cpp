@@ -7,6 +7,7 @@
 #include "coding/jpeg/zigzag.h"
 #include "formats/jpeg/headers.h"
 #include "formats/jpeg/jpeg.h"
+#include "formats/jpeg/progressive_scan.h"
 #include "unit/support/jpeg_files.h"
 
 namespace restride::jpeg {
@@ -70,20 +71,7 @@ Planes by_own(const Bytes& file, Instructions instructions) {
   std::vector<std::vector<Segment>> segments;
   std::vector<ProgressiveScan> scans;
   for (const Scan& header : all.list) {
-    ProgressiveScan scan;
-    scan.components = header.components;
-    scan.component = header.component;
-    scan.ss = header.ss;
-    scan.se = header.se;
-    scan.ah = header.ah;
-    scan.al = header.al;
-    scan.restart_interval = header.restart_interval;
-    for (unsigned i = 0; i < header.components; ++i) {
-      const std::uint16_t table = header.ss == 0 ? header.dc[i] : header.ac[i];
-      if (table == Scan::kNoTable) continue;
-      scan.counts[i] = all.huffman[table].counts.data();
-      scan.symbols[i] = all.huffman[table].symbols.data();
-    }
+    ProgressiveScan scan = progressive_scan(header, all);
     scan.mcus_wide = blocks(spec.width, 1, max_h);
     scan.mcus_high = blocks(spec.height, 1, max_v);
     const SparsePlane& first = planes[header.component[0]];

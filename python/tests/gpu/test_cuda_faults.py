@@ -195,24 +195,24 @@ def test_damaged_pictures_leave_the_device_alone(codec):
     child(f"""
         rng = np.random.default_rng(3)
         decoder = restride.Decoder()
-        for codec in ({codec!r},):
-            whole = np.frombuffer(bytes(STREAMS[codec]), np.uint8)
-            for _ in range(8):
-                batch = []
-                for _ in range(24):
-                    damaged = whole.copy()
-                    at = rng.integers(0, len(damaged), rng.integers(1, 6))
-                    damaged[at] ^= (1 << rng.integers(0, 8, len(at))).astype(np.uint8)
-                    batch.append(damaged[: rng.integers(1, len(damaged) + 1)].tobytes() if rng.integers(0, 3) == 0
-                                 else damaged.tobytes())
-                got = decoder.decode(batch, on_error="return")
-                want = cpu_decoder.decode(batch, on_error="return")
-                cp.cuda.Device().synchronize()
-                for g, w in zip(got, want):
-                    assert isinstance(g, BaseException) == isinstance(w, BaseException), (codec, g, w)
-                    if isinstance(g, BaseException):
-                        continue
-                    difference = np.abs(cp.asnumpy(cp.asarray(g)).astype(int) - np.asarray(w)).max()
-                    assert difference <= (3 if codec == "jpeg2k" else 0), (codec, difference)
-            same_as_cpu(decoder.decode(STREAMS[codec]), codec)
+        codec = {codec!r}
+        whole = np.frombuffer(bytes(STREAMS[codec]), np.uint8)
+        for _ in range(8):
+            batch = []
+            for _ in range(24):
+                damaged = whole.copy()
+                at = rng.integers(0, len(damaged), rng.integers(1, 6))
+                damaged[at] ^= (1 << rng.integers(0, 8, len(at))).astype(np.uint8)
+                batch.append(damaged[: rng.integers(1, len(damaged) + 1)].tobytes() if rng.integers(0, 3) == 0
+                             else damaged.tobytes())
+            got = decoder.decode(batch, on_error="return")
+            want = cpu_decoder.decode(batch, on_error="return")
+            cp.cuda.Device().synchronize()
+            for g, w in zip(got, want):
+                assert isinstance(g, BaseException) == isinstance(w, BaseException), (codec, g, w)
+                if isinstance(g, BaseException):
+                    continue
+                difference = np.abs(cp.asnumpy(cp.asarray(g)).astype(int) - np.asarray(w)).max()
+                assert difference <= (3 if codec == "jpeg2k" else 0), (codec, difference)
+        same_as_cpu(decoder.decode(STREAMS[codec]), codec)
     """, timeout=300)

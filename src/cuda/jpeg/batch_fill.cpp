@@ -9,6 +9,7 @@
 #include "coding/jpeg/unstuff.h"
 #include "cuda/jpeg/batch.h"
 #include "cuda/jpeg/plan.h"
+#include "formats/jpeg/progressive_scan.h"
 
 namespace restride::cuda::jpeg {
 
@@ -30,20 +31,7 @@ bool Batch::decode_coefficients(Picture& picture, const Memory& memory, std::byt
                                        picture.values_bound);
   for (std::size_t s = 0; s < count; ++s) {
     const Scan& header = picture.scans->list[s];
-    ProgressiveScan& scan = *new (scans + s) ProgressiveScan;
-    scan.components = header.components;
-    scan.component = header.component;
-    scan.ss = header.ss;
-    scan.se = header.se;
-    scan.ah = header.ah;
-    scan.al = header.al;
-    scan.restart_interval = header.restart_interval;
-    for (unsigned i = 0; i < header.components; ++i) {
-      const std::uint16_t table = header.ss == 0 ? header.dc[i] : header.ac[i];
-      if (table == Scan::kNoTable) continue;
-      scan.counts[i] = picture.scans->huffman[table].counts.data();
-      scan.symbols[i] = picture.scans->huffman[table].symbols.data();
-    }
+    ProgressiveScan& scan = *new (scans + s) ProgressiveScan(progressive_scan(header, *picture.scans));
     const Mcus mcus = mcus_of(frame, header);
     scan.mcus_wide = mcus.wide;
     scan.mcus_high = mcus.high;
