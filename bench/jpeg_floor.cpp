@@ -54,6 +54,7 @@ class Libjpeg {
     }
     jpeg_finish_decompress(&cinfo_);
   }
+  int channels() const noexcept { return cinfo_.output_components; }  // of the picture decoded last
 
  private:
   jpeg_decompress_struct cinfo_{};
@@ -77,11 +78,13 @@ bool measure(const char* name, Libjpeg& libjpeg, restride::Decoder& decoder) {
   const std::vector<char> file((std::istreambuf_iterator<char>(in)), {});
   std::vector<unsigned char> theirs;
   restride::Image ours;
+  libjpeg.decode(file, theirs);
+  restride::DecodeParams params;  // gray as gray, as libjpeg gives it
+  if (libjpeg.channels() == 1) params.color = restride::ColorSpec::gray;
   const auto decode = [&] {  // headers are parsed in every call, as by libjpeg
     const auto stream = restride::CodeStream::borrow(std::as_bytes(std::span(file)), nullptr);
-    if (!stream || !decoder.decode(*stream, ours)) std::abort();
+    if (!stream || !decoder.decode(*stream, ours, params)) std::abort();
   };
-  libjpeg.decode(file, theirs);
   decode();
   const restride::ImageSpec& spec = ours.spec();
   const bool same = spec.bytes() == theirs.size() && std::memcmp(ours.view().data, theirs.data(), theirs.size()) == 0;
